@@ -1,0 +1,46 @@
+"""Running one command as a whole process and reading what it cost."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """wall and CPU in seconds (of the process and those it waited for), peak resident memory in MB."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_rss_mb: float
+    output: str
+
+
+def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str | None = None) -> Cost:
+    """Run to the end; a command that fails stops the benchmark with what it said."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command[0]} ended with {process.returncode}: {output[-2000:]}")
+    return Cost(
+        wall_seconds=wall,
+        cpu_seconds=usage.ru_utime + usage.ru_stime,
+        peak_rss_mb=usage.ru_maxrss / 1024,
+        output=output,
+    )
+
+
+def report(name: str, values: Sequence[float], unit: str) -> None:
+    """One line: the median, and the spread where there are several values."""
+    middle = statistics.median(values)
+    spread = f"  (min {min(values):.4g}, max {max(values):.4g}, n={len(values)})" if len(values) > 1 else ""
+    print(f"{name}: {middle:.4g} {unit}{spread}", flush=True)

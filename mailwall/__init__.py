@@ -1,0 +1,1 @@
+"""Mailwall: mail from connected accounts becomes the history of contacts."""

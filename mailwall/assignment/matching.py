@@ -1,0 +1,147 @@
+"""The SQL of matching: addresses of mail against addresses of contacts, always for many messages at once.
+
+A match is a From, To or Cc address that a contact owns and that is not our own; Bcc and Reply-To never assign, what a
+hand unassigned (LinkBan) stays so. Every statement is written so that it starts from its short side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.db import connection
+
+from mailwall.contacts.models import ContactAddress
+from mailwall.email_accounts import queries as account_queries
+from mailwall.email_accounts.models import EmailAccount
+from mailwall.mailstore import sql
+from mailwall.mailstore.models import Message
+
+MATCHING_ROLES = "('from', 'to', 'cc')"
+COUNT_LIMIT = 100_000
+
+
+def own_addresses_among(addresses: Collection[str]) -> set[str]:
+    """Those of the addresses that are our own: of users, accounts and their aliases."""
+    return account_queries.own_addresses().intersection(addresses)
+
+
+def link_messages(message_ids: Collection[int]) -> None:
+    """Add the missing links of these messages."""
+    # from the messages: each has a handful of participants; the last join is an index look-up per participant
+    fixed = sql.fixed_join()
+    _insert_links(
+        f"mailstore_participant p {fixed} mailstore_address a ON a.id = p.address_id "
+        f"{fixed} contacts_contactaddress c ON c.address = a.address",
+        f"{sql.one_of('p.message_id')}",
+        sql.values_of(message_ids),
+    )
+
+
+def link_addresses(addresses: Collection[str]) -> set[int]:
+    """Add the missing links of all messages with one of these addresses; gives the messages that got one."""
+    return _insert_links(_from_contacts(), sql.one_of("c.address"), sql.values_of(addresses))
+
+
+def link_unassigned(low: int, high: int, account_ids: Collection[int] | None) -> set[int]:
+    """Add the missing links of unassigned messages to contacts; gives the messages that got one.
+
+    low, high: first and last id of ContactAddress to look at (see address_ranges). account_ids: None for all.
+    """
+    fixed = sql.fixed_join()
+    tables = f"{_from_contacts()} {fixed} mailstore_message m ON m.id = p.message_id"
+    condition, parameters = "c.id BETWEEN %s AND %s AND NOT m.assigned", [low, high]
+    if account_ids is not None:
+        condition, parameters = f"{condition} AND {sql.one_of('m.account_id')}", [low, high, sql.values_of(account_ids)]
+    return _insert_links(tables, condition, *parameters)
+
+
+def address_ranges(size: int) -> list[tuple[int, int]]:
+    """The ids of all addresses of contacts as (first, last) of groups of `size`."""
+    ids = list(ContactAddress.objects.order_by("id").values_list("id", flat=True))
+    return [(ids[start], ids[min(start + size, len(ids)) - 1]) for start in range(0, len(ids), size)]
+
+
+def _from_contacts() -> str:
+    # SQLite's planner would scan all addresses of mail: 167 ms against 0.3 ms at 1,000,000. CROSS JOIN fixes the order;
+    # the index of participants holds the role, so that rows of participants are never read (half the time)
+    fixed = sql.fixed_join()
+    return (
+        f"contacts_contactaddress c {fixed} mailstore_address a ON a.address = c.address "
+        f"{fixed} mailstore_participant p ON p.address_id = a.id"
+    )
+
+
+def _insert_links(tables: str, condition: str, *parameters: Any) -> set[int]:
+    own = sql.values_of(sorted(account_queries.own_addresses()))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO assignment_link (message_id, contact_id, field, address) "  # noqa: S608 -- names of ours
+            f"SELECT p.message_id, c.contact_id, p.role, c.address FROM {tables} "
+            f"WHERE {condition} AND p.role IN {MATCHING_ROLES} AND NOT ({sql.one_of('c.address')}) "
+            "AND NOT EXISTS (SELECT 1 FROM assignment_linkban b "
+            "WHERE b.message_id = p.message_id AND b.contact_id = c.contact_id) "
+            "ON CONFLICT DO NOTHING RETURNING message_id",
+            [*parameters, own],
+        )
+        return {message_id for (message_id,) in cursor.fetchall()}
+
+
+def unlink_lost_addresses(addresses: Collection[str]) -> set[int]:
+    """Drop links that rest on an address which the contact does not own any more; gives the messages touched.
+
+    Links by hand rest on no address and stay.
+    """
+    return _delete_links(
+        f"{sql.one_of('l.address')} AND l.field <> 'hand' AND NOT EXISTS "  # noqa: S608
+        "(SELECT 1 FROM contacts_contactaddress c WHERE c.address = l.address AND c.contact_id = l.contact_id)",
+        sql.values_of(addresses),
+    )
+
+
+def unlink_own_addresses(among: Collection[str] | None = None) -> set[int]:
+    """Drop links that rest on an address which is our own by now; gives the messages touched."""
+    lost = account_queries.own_addresses() if among is None else own_addresses_among(among)
+    return _delete_links(f"{sql.one_of('l.address')} AND l.field <> 'hand'", sql.values_of(sorted(lost)))
+
+
+def _delete_links(condition: str, parameter: Any) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM assignment_link WHERE id IN (SELECT l.id FROM assignment_link l WHERE {condition}) "  # noqa: S608
+            "RETURNING message_id",
+            [parameter],
+        )
+        return {message_id for (message_id,) in cursor.fetchall()}
+
+
+def mark_assigned(message_ids: Iterable[int]) -> int:
+    """Make the mark `assigned` of these messages say whether they have a link; how many changed."""
+    linked = "EXISTS (SELECT 1 FROM assignment_link l WHERE l.message_id = mailstore_message.id)"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE mailstore_message SET assigned = NOT assigned WHERE {sql.one_of('id')} "  # noqa: S608
+            f"AND assigned <> {linked}",
+            [sql.values_of(message_ids)],
+        )
+        return int(cursor.rowcount)
+
+
+def count_unassigned(account_ids: Collection[int] | None) -> int:
+    """How many messages are unassigned, in these accounts or in all.
+
+    Of assigned and unassigned the smaller side is counted, entry by entry of an index; SQLite knows how many rows
+    there are in all without looking at them (0.7 ms against 40 ms at 1,000,000).
+    """
+    if account_ids is None and connection.vendor == "sqlite":
+        assigned = _count(True, account_ids, limit=COUNT_LIMIT)
+        if assigned < COUNT_LIMIT and _count(False, account_ids, limit=COUNT_LIMIT) == COUNT_LIMIT:
+            return Message.objects.count() - assigned
+    return _count(False, account_ids)
+
+
+def _count(assigned: bool, account_ids: Collection[int] | None, limit: int | None = None) -> int:
+    # by account, so that the index of (account, assigned) is entered where the counted ones begin
+    accounts = EmailAccount.objects.all() if account_ids is None else account_ids
+    rows = Message.objects.filter(account__in=accounts, assigned=assigned).order_by()
+    return rows[:limit].count() if limit else rows.count()

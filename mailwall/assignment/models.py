@@ -1,0 +1,98 @@
+"""Tables of links between messages and contacts, and of reviews."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from mailwall.contacts.models import Contact
+from mailwall.mailstore.models import Message
+
+
+class LinkField(models.TextChoices):
+    FROM = "from", _("From")
+    TO = "to", _("To")
+    CC = "cc", _("Cc")
+    HAND = "hand", _("By hand")
+
+
+class Link(models.Model):
+    """One reason why a message belongs to a contact: the field and the contact's address, or a person's hand."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="links", db_index=False)
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="links", db_index=False)
+    field = models.CharField(max_length=4, choices=LinkField.choices)
+    address = models.CharField(max_length=320, blank=True)
+    linked_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["message", "contact", "field", "address"], name="reason_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["contact", "-message"], name="link_by_contact"),
+            models.Index(fields=["address"], name="link_by_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"link {self.pk}"
+
+
+class LinkBan(models.Model):
+    """Unassigned by hand: no later review links this message to this contact again."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="link_bans")
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="link_bans")
+    banned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["message", "contact"], name="ban_once")]
+
+    def __str__(self) -> str:
+        return f"ban {self.pk}"
+
+
+class IgnoredSender(models.Model):
+    """An address or a domain that triage does not offer any more; user None: for everybody. Mail stays as it is."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    address = models.CharField(max_length=320, blank=True)
+    domain = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(address="", domain__gt="") | Q(address__gt="", domain=""), name="ignored_is_one_thing"
+            ),
+            models.UniqueConstraint(fields=["user", "address", "domain"], name="ignored_once_per_user"),
+            models.UniqueConstraint(
+                fields=["address", "domain"], condition=Q(user__isnull=True), name="ignored_once_for_all"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"ignored sender {self.pk}"
+
+
+class Review(models.Model):
+    """One review of unassigned messages: by the clock, by hand. due_at: of the clock's; one worker claims it."""
+
+    class Trigger(models.TextChoices):
+        DAILY = "daily", _("Daily")
+        MANUAL = "manual", _("By hand")
+
+    trigger = models.CharField(max_length=8, choices=Trigger.choices)
+    due_at = models.DateTimeField(null=True, unique=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    reviewed = models.PositiveIntegerField(default=0)
+    assigned = models.PositiveIntegerField(default=0)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    def __str__(self) -> str:
+        return f"review {self.pk}"

@@ -1,0 +1,27 @@
+"""The one REST API, put together from the routers of the rooms."""
+
+from __future__ import annotations
+
+from ninja import NinjaAPI
+
+from mailwall.team.auth import TokenAuth
+from mailwall.web import rest
+
+api = NinjaAPI(
+    title="Mailwall",
+    version="1",
+    urls_namespace="api",
+    docs_url=None,
+    openapi_url="/openapi.json",
+    auth=TokenAuth(),
+    description="Mail from connected accounts becomes the history of contacts. Docs: docs/api.md.",
+)
+rest.install_error_handlers(api)
+
+api.add_router("", "mailwall.team.api.router", tags=["users and teams"])
+api.add_router("", "mailwall.contacts.api.router", tags=["contacts"])
+api.add_router("", "mailwall.email_accounts.api.router", tags=["email accounts"])
+api.add_router("", "mailwall.sync.api.router", tags=["email accounts"])
+api.add_router("", "mailwall.assignment.api.router", tags=["messages"])
+api.add_router("", "mailwall.wall.api.router", tags=["wall and messages"])
+api.add_router("", "mailwall.dashboard.api.router", tags=["dashboard"])

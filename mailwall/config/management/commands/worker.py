@@ -1,0 +1,104 @@
+"""`mailwall worker`: takes tasks from the queues and ticks."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import signal
+import threading
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import close_old_connections
+from huey import Huey
+from huey.consumer import Consumer
+
+from mailwall import queue
+from mailwall.config import schedule
+
+logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 6.0  # `up` promises to be gone within ten
+
+
+class QuietConsumer(Consumer):
+    """A consumer that shares its process: signals belong to the command, not to one of several queues."""
+
+    def _set_signal_handlers(self) -> None:
+        return
+
+
+class Command(BaseCommand):
+    help = "Take tasks from the queues, and tick."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--queue", choices=["fast", "bulk", "all"], default="all")
+        parser.add_argument("--concurrency", type=int, default=settings.WORKER_CONCURRENCY)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        concurrency = max(1, options["concurrency"])
+        _import_tasks()
+        signal.signal(signal.SIGTERM, lambda *_: queue.stopping.set())
+        signal.signal(signal.SIGINT, lambda *_: queue.stopping.set())
+        consumers = []
+        if options["queue"] in ("fast", "all"):
+            consumers.append(_consumer(queue.fast, concurrency, max_delay=0.2))
+        if options["queue"] in ("bulk", "all"):
+            consumers.append(_consumer(queue.bulk, concurrency, max_delay=1.0))
+        for consumer in consumers:
+            consumer.start()
+        logger.info("worker started", extra={"queue": options["queue"], "concurrency": concurrency})
+        _tick_until_stopped(consumers)
+        _stop(consumers)
+
+
+def _consumer(which: Huey, workers: int, *, max_delay: float) -> QuietConsumer:
+    return QuietConsumer(
+        which,
+        workers=workers,
+        periodic=False,
+        initial_delay=0.05,
+        backoff=1.2,
+        max_delay=max_delay,
+        shutdown_timeout=STOP_SECONDS,
+    )
+
+
+def _import_tasks() -> None:
+    """A queue knows a task once its module has been imported."""
+    for app in apps.get_app_configs():
+        if app.name.startswith("mailwall."):
+            try:
+                importlib.import_module(f"{app.name}.tasks")
+            except ModuleNotFoundError as error:
+                if error.name != f"{app.name}.tasks":
+                    raise
+
+
+def _tick_until_stopped(consumers: list[QuietConsumer]) -> None:
+    entries = schedule.entries()
+    next_health_check = time.monotonic() + 10
+    while not queue.stopping.wait(0.5):
+        schedule.run_due(entries)
+        if time.monotonic() > next_health_check:
+            next_health_check = time.monotonic() + 10
+            for consumer in consumers:
+                consumer.check_worker_health()
+
+
+def _stop(consumers: list[QuietConsumer]) -> None:
+    """Let running tasks reach their next batch, then go: what is left is picked up again from the database."""
+    threads = [threading.Thread(target=consumer.stop, kwargs={"graceful": True}) for consumer in consumers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(STOP_SECONDS + 1)
+    close_old_connections()
+    logger.info("worker stopped")
+    os._exit(0)  # a thread that waits for a silent mail server must not hold the process

@@ -1,0 +1,51 @@
+"""What happens by the clock. Every worker may tick: entries claim their work first, a double tick is harmless."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+
+from mailwall.assignment import tasks as assignment_tasks
+from mailwall.sync import tasks as sync_tasks
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Entry:
+    """A function called every `seconds`; it looks for due work and starts tasks, and is done in a moment."""
+
+    name: str
+    seconds: float
+    call: Callable[[], object]
+    next_at: float = 0.0
+
+
+def entries() -> list[Entry]:
+    tick_seconds = min(15.0, max(1.0, settings.SYNC_INTERVAL_SECONDS / 5))
+    return [
+        Entry("synchronise due accounts", tick_seconds, sync_tasks.tick),
+        Entry("review unassigned messages", 20.0, assignment_tasks.review_if_due),
+    ]
+
+
+def run_due(schedule: list[Entry]) -> None:
+    """Call what is due; one entry's trouble does not keep another from its turn."""
+    now = time.monotonic()
+    for entry in schedule:
+        if entry.next_at > now:
+            continue
+        entry.next_at = now + entry.seconds
+        try:
+            entry.call()
+        except DatabaseError:
+            logger.warning("database does not answer, tick skipped", extra={"entry": entry.name})
+        except Exception:
+            logger.exception("a scheduled entry failed", extra={"entry": entry.name})
+        finally:
+            close_old_connections()

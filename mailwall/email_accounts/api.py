@@ -1,0 +1,7 @@
+"""REST door of this room."""
+
+from __future__ import annotations
+
+from ninja import Router
+
+router = Router()

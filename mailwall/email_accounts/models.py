@@ -1,0 +1,151 @@
+"""The table of connected accounts."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from mailwall.team import rules
+from mailwall.team.models import Team, User
+
+
+class Store(models.TextChoices):
+    RECEIVED = "received", _("Received")
+    SENT = "sent", _("Sent")
+    BOTH = "both", _("Received and sent")
+
+
+class Visibility(models.TextChoices):
+    EVERYONE = "everyone", _("Every user")
+    OWNER_AND_MANAGERS = "owner_and_managers", _("Owner and managers")
+    OWNER = "owner", _("Owner only")
+
+
+class SecurityChoice(models.TextChoices):
+    TLS = "tls", _("SSL/TLS")
+    STARTTLS = "starttls", _("STARTTLS")
+    NONE = "none", _("None")
+
+
+class State(models.TextChoices):
+    ACTIVE = "active", _("Working")
+    PAUSED = "paused", _("Paused")
+    NEEDS_SIGN_IN = "needs_sign_in", _("Needs sign-in")
+    DEACTIVATED = "deactivated", _("Deactivated")
+
+
+def _managed_teams(viewer: User) -> models.QuerySet[Team]:
+    """A subquery, not a join: a team with two managers must not give its accounts twice."""
+    if not rules.may_manage_teams(viewer.role):
+        return Team.objects.none()
+    return Team.objects.filter(managers=viewer)
+
+
+class EmailAccountQuerySet(models.QuerySet["EmailAccount"]):
+    def connected(self) -> EmailAccountQuerySet:
+        """Accounts that are connected now; removed ones stay as rows while their messages are kept."""
+        return self.filter(removed_at__isnull=True)
+
+    def due(self, now: datetime) -> EmailAccountQuerySet:
+        """Accounts whose next synchronisation has come and that no worker holds."""
+        return self.connected().filter(
+            Q(lease_until__isnull=True) | Q(lease_until__lt=now), state=State.ACTIVE, next_sync_at__lte=now
+        )
+
+    def probe_due(self, now: datetime) -> EmailAccountQuerySet:
+        """Accounts deactivated by network trouble alone whose hourly probe has come; its success reactivates."""
+        return self.connected().filter(
+            Q(lease_until__isnull=True) | Q(lease_until__lt=now),
+            state=State.DEACTIVATED,
+            only_network_errors=True,
+            next_sync_at__lte=now,
+        )
+
+    def messages_visible_to(self, viewer: User) -> EmailAccountQuerySet:
+        """Accounts (removed ones too) whose messages `viewer` may see; its readable twin is rules.may_see_messages."""
+        return self.filter(purging=False).filter(
+            Q(visibility=Visibility.EVERYONE)
+            | Q(owner=viewer)
+            | Q(visibility=Visibility.OWNER_AND_MANAGERS, owner__team__in=_managed_teams(viewer))
+        )
+
+    def manageable_by(self, viewer: User) -> EmailAccountQuerySet:
+        """Accounts whose settings `viewer` sees and may fix; its readable twin is rules.may_manage."""
+        if viewer.is_admin:
+            return self.all()
+        return self.filter(Q(owner=viewer) | Q(owner__team__in=_managed_teams(viewer)))
+
+
+class EmailAccount(models.Model):
+    """One connected IMAP account (and SMTP for sending). Passwords are sealed and bound to `secret_id`."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="email_accounts")
+    address = models.CharField(max_length=320)
+    aliases = models.JSONField(default=list)
+    secret_id = models.UUIDField(default=uuid.uuid4, editable=False)
+
+    imap_host = models.CharField(max_length=255)
+    imap_port = models.PositiveIntegerField(default=993)
+    imap_security = models.CharField(max_length=8, choices=SecurityChoice.choices, default=SecurityChoice.TLS)
+    imap_username = models.CharField(max_length=320)
+    sealed_imap_password = models.TextField(blank=True)
+    smtp_host = models.CharField(max_length=255, blank=True)
+    smtp_port = models.PositiveIntegerField(null=True, blank=True)
+    smtp_security = models.CharField(max_length=8, choices=SecurityChoice.choices, blank=True)
+    smtp_username = models.CharField(max_length=320, blank=True)
+    sealed_smtp_password = models.TextField(blank=True)
+    smtp_same_password = models.BooleanField(default=True)
+
+    store = models.CharField(max_length=8, choices=Store.choices, default=Store.BOTH)
+    visibility = models.CharField(max_length=20, choices=Visibility.choices, default=Visibility.OWNER_AND_MANAGERS)
+    on_dashboard = models.BooleanField(default=True)
+    import_since = models.DateTimeField()
+
+    state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
+    failed_attempts = models.PositiveIntegerField(default=0)
+    last_error_code = models.CharField(max_length=60, blank=True)
+    last_error_message = models.TextField(blank=True)
+    last_error_msgid = models.TextField(blank=True)  # with its params: the sentence in any language
+    last_error_params = models.JSONField(default=dict)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+    only_network_errors = models.BooleanField(default=True)  # since the last success; such accounts may heal alone
+    deactivated_at = models.DateTimeField(null=True, blank=True)
+    last_synchronized_at = models.DateTimeField(null=True, blank=True)
+    next_sync_at = models.DateTimeField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+
+    sending_active = models.BooleanField(default=False)
+    sending_error = models.TextField(blank=True)
+    is_default = models.BooleanField(default=False)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(null=True, blank=True)
+    purging = models.BooleanField(default=False)  # removed with its messages: nobody sees them, a task deletes them
+
+    objects = EmailAccountQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["address"], condition=Q(removed_at__isnull=True), name="address_connected_once"
+            ),
+            models.UniqueConstraint(
+                fields=["owner"], condition=Q(is_default=True, removed_at__isnull=True), name="one_default_per_owner"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_sync_at"], condition=Q(removed_at__isnull=True, state="active"), name="account_due"
+            ),
+            models.Index(fields=["owner"], name="account_by_owner"),
+        ]
+
+    def __str__(self) -> str:
+        return self.address

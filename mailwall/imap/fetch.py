@@ -1,0 +1,370 @@
+"""The FETCH stream: headers, structures and text sections of many messages, a few batches in flight.
+
+Dovecot answers pipelined FETCHes interleaved and in any order, so answers are dispatched by UID and item name, never by
+order. No attachment byte is asked for. A message is given once it is complete, or with the reason why it is not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from mailwall.imap import bodystructure, reader
+from mailwall.imap.commands import Commands, Completion, uid_sets
+from mailwall.imap.dates import parse_internaldate
+from mailwall.imap.reader import Response, Token
+from mailwall.imap.types import FetchedMessage, Overview
+from mailwall.mime.types import BodyPart
+
+ChooseSections = Callable[[BodyPart], Sequence[BodyPart]]
+
+WINDOW_MESSAGES = 250
+WHOLE_LIMIT_BYTES = 262_144
+SECTION_LIMIT_BYTES = 32 * 1024 * 1024
+
+_BASICS = b"UID INTERNALDATE RFC822.SIZE FLAGS"
+_FULL = b"(" + _BASICS + b" BODYSTRUCTURE BODY.PEEK[HEADER])"
+_CAREFUL = b"(" + _BASICS + b" BODY.PEEK[HEADER])"
+_BATCH_BYTES = 8 * 1024 * 1024
+_CHUNK_NAME = re.compile(rb"BODY\[([0-9.]*)\](?:<(\d+)>)?")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is known of one message so far. wanted: item names of the text sections that were asked for."""
+
+    uid: int
+    items: dict[bytes, Token] = field(default_factory=dict)
+    structure: BodyPart | None = None
+    wanted: tuple[str, ...] = ()
+    whole: bool = False
+
+    def raw(self, *names: bytes) -> bytes | None:
+        for name in names:
+            value = self.items.get(name)
+            if isinstance(value, bytes):
+                return value
+        return None
+
+    @property
+    def size_bytes(self) -> int:
+        value = self.items.get(b"RFC822.SIZE")
+        return int(value) if isinstance(value, bytes) and value.isdigit() else 0
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        value = self.items.get(b"FLAGS")
+        found = value if isinstance(value, list) else []
+        return tuple(flag.decode("ascii", "replace") for flag in found if isinstance(flag, bytes))
+
+    @property
+    def internaldate(self) -> datetime:
+        value = self.items.get(b"INTERNALDATE")
+        return (parse_internaldate(value) if isinstance(value, bytes) else None) or EPOCH
+
+    @property
+    def raw_header(self) -> bytes:
+        return self.raw(b"BODY[HEADER]") or b""
+
+    def section(self, number: str) -> bytes | None:
+        name = number.encode()
+        return self.raw(b"BODY[%b]<0>" % name, b"BODY[%b]" % name)
+
+    @property
+    def whole_message(self) -> bytes | None:
+        return self.raw(b"BODY[]<0>", b"BODY[]")
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """Commands that are waited for together. then: what to do when all have ended, told whether one was refused."""
+
+    waiting: deque[bytes]
+    then: Callable[[bool], None]
+    open: int = 0
+    failed: bool = False
+
+
+class FetchStream:
+    """One run over a list of UIDs on one connection; use it once.
+
+    batches_in_flight 1: one command at a time, for servers that dislike several; a BAD leads there by itself.
+    """
+
+    def __init__(
+        self,
+        commands: Commands,
+        choose_sections: ChooseSections,
+        *,
+        section_limit_bytes: int = SECTION_LIMIT_BYTES,
+        whole_limit_bytes: int = WHOLE_LIMIT_BYTES,
+        batches_in_flight: int = 4,
+    ) -> None:
+        self._commands = commands
+        self._choose_sections = choose_sections
+        self._section_limit_bytes = section_limit_bytes
+        self._whole_limit_bytes = whole_limit_bytes
+        self.batches_in_flight = batches_in_flight
+        self._records: dict[int, _Record] = {}
+        self._queue: deque[_Batch] = deque()
+        self._active: list[_Batch] = []
+        self._in_flight: dict[bytes, tuple[_Batch, bytes]] = {}
+        self._done: deque[FetchedMessage] = deque()
+
+    def messages(self, uids: Iterable[int]) -> Iterator[FetchedMessage]:
+        """Give every UID exactly once, in any order. Raises ImapError; what was given before it is complete."""
+        windows = deque(_windows(list(dict.fromkeys(uids)), WINDOW_MESSAGES))
+        try:
+            while windows or self._queue or self._active:
+                while windows and len(self._queue) + len(self._active) < self.batches_in_flight:
+                    self._begin(windows.popleft())
+                self._send()
+                self._take(self._commands.next())
+                while self._done:
+                    yield self._done.popleft()
+        finally:
+            self._commands.drain()
+
+    def _send(self) -> None:
+        while self._queue and len(self._active) < self.batches_in_flight:
+            self._active.append(self._queue.popleft())
+        for batch in self._active:
+            if self.batches_in_flight > 1:
+                self._start(batch, list(batch.waiting))
+            elif batch.waiting and not self._in_flight:
+                self._start(batch, [batch.waiting[0]])
+
+    def _start(self, batch: _Batch, commands: list[bytes]) -> None:
+        if not commands:
+            return
+        for tag, command in zip(self._commands.start_all(commands), commands, strict=True):
+            self._in_flight[tag] = (batch, command)
+            batch.waiting.popleft()
+            batch.open += 1
+
+    def _take(self, answer: Response | Completion) -> None:
+        if isinstance(answer, Response):
+            self._take_items(answer)
+            return
+        batch, command = self._in_flight.pop(answer.tag)
+        batch.open -= 1
+        if answer.status == "BAD" and self.batches_in_flight > 1:
+            self.batches_in_flight = 1
+            batch.waiting.append(command)
+        elif answer.status != "OK":
+            batch.failed = True
+        if not batch.open and not batch.waiting:
+            self._active.remove(batch)
+            batch.then(batch.failed)
+
+    def _take_items(self, answer: Response) -> None:
+        try:
+            items = reader.fetch_items(answer)
+        except reader.Unreadable as error:
+            raise self._commands.wire.nonsense(str(error)) from error
+        uid = items.get(b"UID") if items else None
+        if not items or not isinstance(uid, bytes) or not uid.isdigit():
+            return  # a flag change told in passing
+        record = self._records.get(int(uid))
+        if record is None:
+            return
+        for name, value in items.items():
+            if value or name not in record.items:  # an empty answer never replaces a full one
+                record.items[name] = value
+
+    def _begin(self, uids: list[int]) -> None:
+        self._records.update((uid, _Record(uid)) for uid in uids)
+        commands = deque(b"UID FETCH %b %b" % (each, _FULL) for each in uid_sets(uids))
+        self._queue.append(_Batch(commands, lambda failed: self._structures_here(uids, failed)))
+
+    def _structures_here(self, uids: list[int], failed: bool) -> None:
+        """After the first pass: ask again for what is missing, then for the text sections."""
+        missing = [uid for uid in uids if not _has_basics(self._records[uid])]
+        if not missing:
+            self._ask_sections(uids)
+            return
+        # one message that the server chokes on must not cost its neighbours: each alone, without structure
+        sets = [b"%d" % uid for uid in missing] if failed else list(uid_sets(missing))
+        commands = deque(b"UID FETCH %b %b" % (each, _CAREFUL) for each in sets)
+        self._queue.appendleft(_Batch(commands, lambda again: self._ask_sections(uids)))
+
+    def _ask_sections(self, uids: list[int]) -> None:
+        """Ask for the text of a window, in batches of bounded size, so that long texts do not pile up in memory."""
+        batch: list[int] = []
+        expected_bytes = 0
+        for uid in uids:
+            batch.append(uid)
+            expected_bytes += self._choose(self._records[uid])
+            if expected_bytes > _BATCH_BYTES:
+                self._ask_batch(batch)
+                batch, expected_bytes = [], 0
+        self._ask_batch(batch)
+
+    def _choose(self, record: _Record) -> int:
+        """Decide what to ask of one message; gives the bytes to expect."""
+        if not _has_basics(record):
+            return 0
+        record.structure = bodystructure.body_part(record.items.pop(b"BODYSTRUCTURE", None))
+        if record.structure is None or not record.raw_header:
+            record.whole = record.size_bytes <= self._whole_limit_bytes
+            return record.size_bytes if record.whole else 0
+        parts = self._choose_sections(record.structure)
+        record.wanted = tuple(part.section for part in parts)
+        return sum(min(part.size_bytes, self._section_limit_bytes) for part in parts)
+
+    def _ask_batch(self, uids: list[int]) -> None:
+        groups: dict[bytes, list[int]] = defaultdict(list)
+        for uid in uids:
+            record = self._records[uid]
+            if record.whole:
+                groups[b"BODY.PEEK[]"].append(uid)
+            elif record.wanted:
+                groups[self._items(record.wanted)].append(uid)
+        commands = deque(
+            b"UID FETCH %b (UID %b)" % (each, items) for items, grouped in groups.items() for each in uid_sets(grouped)
+        )
+        if commands:
+            self._queue.appendleft(_Batch(commands, lambda failed: self._sections_here(uids)))
+        else:
+            self._finish(uids)
+
+    def _items(self, sections: Iterable[str]) -> bytes:
+        limit = self._section_limit_bytes
+        return b" ".join(b"BODY.PEEK[%b]<0.%d>" % (section.encode(), limit) for section in sections)
+
+    def _sections_here(self, uids: list[int]) -> None:
+        """Texts that did not come (OK without a body, NIL, an empty literal) are asked for once more, whole."""
+        again = []
+        for uid in uids:
+            record = self._records[uid]
+            if not _is_complete(record) and record.size_bytes <= self._whole_limit_bytes:
+                record.whole = True
+                again.append(uid)
+        if again:
+            commands = deque(b"UID FETCH %b (UID BODY.PEEK[])" % each for each in uid_sets(again))
+            self._queue.appendleft(_Batch(commands, lambda failed: self._finish(uids)))
+        else:
+            self._finish(uids)
+
+    def _finish(self, uids: list[int]) -> None:
+        for uid in uids:
+            self._done.append(_message(self._records.pop(uid), self._section_limit_bytes))
+
+
+def overview(response: Response) -> Overview | None:
+    """One answer to the cheap pass, None when it is something else."""
+    items = reader.fetch_items(response)
+    if not items or not isinstance(uid := items.get(b"UID"), bytes) or b"RFC822.SIZE" not in items:
+        return None
+    record = _Record(int(uid), items)
+    return Overview(uid=record.uid, internaldate=record.internaldate, size_bytes=record.size_bytes, flags=record.flags)
+
+
+def stream(commands: Commands, uid: int, section: bytes, chunk_bytes: int) -> Iterator[bytes]:
+    """Chunks of one section, two asked for ahead, in order. Raises ImapError; a short end is an error, not an end."""
+    offsets = itertools.count(0, chunk_bytes)
+    waiting: deque[tuple[bytes, int]] = deque()
+    arrived: dict[int, bytes] = {}
+    ended: dict[bytes, str] = {}
+    try:
+        while True:
+            while len(waiting) < 3:
+                offset = next(offsets)
+                item = b"BODY.PEEK[%b]<%d.%d>" % (section, offset, chunk_bytes)
+                waiting.append((commands.start(b"UID FETCH %d (UID %b)" % (uid, item)), offset))
+            tag, offset = waiting.popleft()
+            while tag not in ended:
+                _take_chunk(commands, uid, section, commands.next(), arrived, ended)
+            done = Completion(tag, ended.pop(tag), "FETCH of a section")
+            if done.status != "OK":
+                raise commands.refused(done)
+            chunk = arrived.pop(offset, None)
+            if chunk is None:
+                raise commands.wire.nonsense("OK without the section")
+            if chunk:
+                yield chunk
+            if len(chunk) < chunk_bytes:
+                return
+    finally:
+        commands.drain()
+
+
+def _take_chunk(
+    commands: Commands,
+    uid: int,
+    section: bytes,
+    answer: Response | Completion,
+    arrived: dict[int, bytes],
+    ended: dict[bytes, str],
+) -> None:
+    if isinstance(answer, Completion):
+        ended[answer.tag] = answer.status
+        return
+    try:
+        items = reader.fetch_items(answer)
+    except reader.Unreadable as error:
+        raise commands.wire.nonsense(str(error)) from error
+    if not items or items.get(b"UID") != b"%d" % uid:
+        return
+    for name, value in items.items():
+        found = _CHUNK_NAME.fullmatch(name)
+        if found and found.group(1) == section:
+            arrived[int(found.group(2) or 0)] = value if isinstance(value, bytes) else b""
+
+
+def _has_basics(record: _Record) -> bool:
+    return b"RFC822.SIZE" in record.items and b"INTERNALDATE" in record.items
+
+
+def _is_complete(record: _Record) -> bool:
+    """Whether all asked for has come. A section may be empty only where the structure says so."""
+    if not _has_basics(record) or record.structure is None:
+        return True  # nothing more to ask for
+    sizes = {part.section: part.size_bytes for part in record.structure.walk() if not part.children}
+    return all(record.section(number) or not sizes.get(number) for number in record.wanted)
+
+
+def _message(record: _Record, section_limit_bytes: int) -> FetchedMessage:
+    problem, raw_whole, sections = _problem(record), None, {}
+    if record.whole and not problem:
+        raw_whole = record.whole_message
+    for number in record.wanted:
+        raw = record.section(number)
+        if raw is not None:
+            sections[number] = raw
+    return FetchedMessage(
+        uid=record.uid,
+        internaldate=record.internaldate,
+        size_bytes=record.size_bytes,
+        flags=record.flags,
+        raw_header=record.raw_header,
+        structure=None if raw_whole is not None else record.structure,
+        raw_sections={} if raw_whole is not None else sections,
+        truncated_sections=frozenset(
+            number for number, raw in sections.items() if len(raw) >= section_limit_bytes and raw_whole is None
+        ),
+        raw_whole=raw_whole,
+        problem=problem,
+    )
+
+
+def _problem(record: _Record) -> str:
+    if not record.items:
+        return "vanished"
+    if not _has_basics(record):
+        return "empty"
+    if record.whole:
+        return "" if record.whole_message or not record.size_bytes else "empty"
+    if record.structure is None:
+        return "unparsable structure"
+    return "" if _is_complete(record) and record.raw_header else "empty"
+
+
+def _windows(uids: list[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(uids), size):
+        yield uids[start : start + size]

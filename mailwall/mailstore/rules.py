@@ -1,0 +1,117 @@
+"""Pure decisions about stored mail: its key, its date, its identity, who may see it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+
+from mailwall.mime.types import AttachmentInfo
+
+KEY_BITS = 20
+MAX_KEY: int = 2**53 - 1  # beyond it JavaScript loses digits
+FUTURE_TOLERANCE = timedelta(days=1)
+SNIPPET_LENGTH = 200
+MAX_REFERENCES = 60
+
+
+def message_key(internaldate: datetime, salt: int) -> int:
+    """The id of a message: INTERNALDATE in seconds << 20, plus 20 bits of `salt`; from 0 up to 2^53 - 1.
+
+    So "newest first" is the order of the primary key (docs/adr/0005).
+    """
+    seconds = max(0, int(internaldate.timestamp()))
+    key: int = (seconds << KEY_BITS) | (salt & (2**KEY_BITS - 1))
+    return min(key, MAX_KEY)
+
+
+def key_before(moment: datetime) -> int:
+    """The smallest id a message of this moment or later can have: bounds for `since` and `until`."""
+    return message_key(moment, 0)
+
+
+def choose_date(parsed_date: datetime | None, internaldate: datetime, now: datetime) -> datetime:
+    """The Date header in UTC; INTERNALDATE where it is missing, cannot be expressed or is over a day ahead of now."""
+    if parsed_date is None:
+        return internaldate
+    try:
+        date = parsed_date.astimezone(UTC)
+    except OverflowError:  # year 1 or 9999 with an offset
+        return internaldate
+    return internaldate if date > now + FUTURE_TOLERANCE else date
+
+
+def content_key(dedupe_key: str, text: str, attachments: Sequence[AttachmentInfo]) -> str:
+    """Identity inside one account, 32 hex digits: mails with equal Message-ID but other content are kept apart.
+
+    White space does not count. Attachments count by name and size as encoded: that size is the same whether it was
+    read from the structure or from the whole mail, the decoded one is an estimate.
+    """
+    digest = hashlib.blake2b(dedupe_key.encode(), digest_size=16)
+    digest.update("".join(text.split()).encode("utf-8", "surrogatepass"))
+    for attachment in attachments:
+        digest.update(f"\0{attachment.filename}\0{attachment.encoded_size_bytes}".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def snippet(text: str) -> str:
+    """The first words that the sender wrote, in one line: for lists. Quoted lines are left out while others exist."""
+    lines = text[:20_000].splitlines()
+    own = [line for line in lines if not line.lstrip().startswith(">")]
+    words = " ".join(" ".join(own).split()) or " ".join(" ".join(lines).split())
+    return words if len(words) <= SNIPPET_LENGTH else words[: SNIPPET_LENGTH - 1].rstrip() + "…"
+
+
+def cut_bytes(text: str, limit: int) -> str:
+    """The longest beginning of a text that has at most `limit` bytes as UTF-8."""
+    return text if len(text) * 4 <= limit else text.encode()[:limit].decode(errors="ignore")
+
+
+def thread_ids(message_id: str, in_reply_to: str, references: Sequence[str]) -> tuple[str, ...]:
+    """The ids that say where a message belongs, root first, own id last; without doubles and empty ones."""
+    if len(references) > MAX_REFERENCES:
+        references = (*references[: MAX_REFERENCES // 2], *references[-MAX_REFERENCES // 2 :])
+    return tuple(dict.fromkeys(name for name in (*references, in_reply_to, message_id) if name))
+
+
+def may_see(
+    *,
+    viewer_id: int,
+    managed_team_ids: Collection[int],
+    owner_id: int,
+    owner_team_id: int | None,
+    visibility: str,
+    only_owner: bool,
+) -> bool:
+    """Whether a viewer may see a message: the readable twin of `MessageQuerySet.visible_to`.
+
+    owner_id, owner_team_id, visibility: of the message's account; only_owner: of the message. Being an admin gives
+    nothing here.
+    """
+    return access_rule(
+        viewer_id=viewer_id,
+        managed_team_ids=managed_team_ids,
+        owner_id=owner_id,
+        owner_team_id=owner_team_id,
+        visibility=visibility,
+        only_owner=only_owner,
+    ) != ""  # fmt: skip
+
+
+def access_rule(
+    *,
+    viewer_id: int,
+    managed_team_ids: Collection[int],
+    owner_id: int,
+    owner_team_id: int | None,
+    visibility: str,
+    only_owner: bool,
+) -> str:
+    """The rule by which a viewer sees a message: 'owner', 'manager' or 'everyone'; '' when they do not see it."""
+    if viewer_id == owner_id:
+        return "owner"
+    if only_owner or visibility == "owner":
+        return ""
+    if owner_team_id is not None and owner_team_id in managed_team_ids and visibility != "everyone":
+        return "manager"
+    return "everyone" if visibility == "everyone" else ""

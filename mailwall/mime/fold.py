@@ -1,0 +1,47 @@
+"""Text folded for search: case, accents and ligatures fall away, so that both databases find alike.
+
+`Łódź`, `lodz` and `ŁÓDŹ` are one word. Sources: UAX 15 (NFKD), Unicode case folding; letters with a stroke do not
+decompose in Unicode and stand in a table here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_LETTERS = {
+    "ł": "l", "ø": "o", "ß": "ss", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t",
+    "ŋ": "ng", "ĸ": "k", "ſ": "s", "ƀ": "b", "ɨ": "i", "ʉ": "u", "ə": "e", "ŀ": "l", "ĳ": "ij", "ŉ": "n", "ς": "σ",
+    "‘": "'", "’": "'", "‐": "-", "‑": "-", "\u00ad": "", "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "",
+}  # fmt: skip
+_WORD = re.compile(r"[^\W_]+")
+
+
+class _Table(dict[int, str]):
+    """Character → folded characters, worked out once for each character met."""
+
+    def __missing__(self, code: int) -> str:
+        folded = _fold_character(chr(code))
+        self[code] = folded
+        return folded
+
+
+def _fold_character(char: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", char.casefold()).casefold()
+    plain = "".join(c for c in unicodedata.normalize("NFKD", decomposed) if not unicodedata.combining(c))
+    return "".join(_LETTERS.get(c, c) for c in plain)
+
+
+_TABLE = _Table()
+
+
+def fold_text(text: str) -> str:
+    """The text in folded form (NFKD, no combining marks, case folded, ł→l, ø→o, ß→ss …). Idempotent."""
+    if text.isascii():
+        return text.lower()
+    return text.translate(_TABLE)
+
+
+def words(text: str) -> list[str]:
+    """The folded words of a text, in order: runs of letters and digits."""
+    return _WORD.findall(fold_text(text))

@@ -1,0 +1,28 @@
+"""What an SMTP server tells us, as types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why one receiver was not accepted: the server's status and words."""
+
+    status: int
+    words: str
+
+    @property
+    def permanent(self) -> bool:
+        """5xx: asking again is of no use."""
+        return self.status >= 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitResult:
+    """A mail that the server took over. refused: receivers that do not get it. words: the server's answer."""
+
+    accepted: tuple[str, ...]
+    refused: Mapping[str, Refusal]
+    words: str = ""

@@ -1,0 +1,61 @@
+"""Which accounts are due: one indexed query, claimed in the database, so that a double tick does nothing twice."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
+
+from mailwall.email_accounts.models import EmailAccount, State
+from mailwall.sync.models import SyncRun
+
+#: a wish that nobody serves for so long was forgotten by the queue, or its worker died
+FORGOTTEN_AFTER = timedelta(seconds=10)
+
+
+def claim_due(now: datetime, limit: int) -> list[int]:
+    """Claim accounts whose synchronisation, or hourly probe, is due, and give their ids in a fair order.
+
+    Fair: the longest waiting of every mail host first, then the second of every host, and so on. A claimed account is
+    due again after the time of a lease, should the queue lose it.
+    """
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+    probes = EmailAccount.objects.connected().filter(
+        free, state=State.DEACTIVATED, only_network_errors=True, next_sync_at__lte=now
+    )
+    return _claim(EmailAccount.objects.due(now), now, limit) + _claim(probes, now, limit)
+
+
+def make_due(account_id: int, now: datetime) -> bool:
+    """Have an active account synchronised as soon as possible. False: it does not connect by itself now."""
+    active = EmailAccount.objects.connected().filter(pk=account_id, state=State.ACTIVE)
+    return active.update(next_sync_at=now) == 1
+
+
+def forgotten_downloads(now: datetime) -> list[int]:
+    """Accounts on whose download somebody waits while nobody works on it."""
+    free = Q(account__lease_until__isnull=True) | Q(account__lease_until__lt=now)
+    forgotten = SyncRun.objects.filter(
+        free,
+        kind=SyncRun.Kind.MANUAL,
+        state__in=(SyncRun.State.WAITING, SyncRun.State.RUNNING),
+        requested_at__lt=now - FORGOTTEN_AFTER,
+    )
+    return list(forgotten.values_list("account_id", flat=True))
+
+
+def _claim(accounts, now: datetime, limit: int) -> list[int]:  # type: ignore[no-untyped-def]
+    turn = Window(RowNumber(), partition_by=F("imap_host"), order_by=F("next_sync_at").asc())
+    found = accounts.annotate(turn=turn).order_by("turn", "next_sync_at", "pk").values_list("pk", flat=True)
+    ids = list(found[:limit])
+    if not ids:
+        return []
+    with transaction.atomic():
+        mine = set(
+            accounts.filter(pk__in=ids).select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
+        )
+        EmailAccount.objects.filter(pk__in=mine).update(next_sync_at=now + timedelta(seconds=settings.LEASE_SECONDS))
+    return [pk for pk in ids if pk in mine]

@@ -1,0 +1,108 @@
+"""The accounts as people see them: with counts, progress and errors in words. The viewer comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from django.conf import settings
+from django.utils import timezone
+
+from mailwall.email_accounts import queries as account_queries
+from mailwall.email_accounts import rules as account_rules
+from mailwall.email_accounts.models import EmailAccount, State
+from mailwall.sync import queries
+from mailwall.sync.models import SyncRun
+from mailwall.sync.queries import Counts, Progress
+from mailwall.team import queries as team_queries
+from mailwall.team.models import User
+
+TIME_LEFT_FROM = 0.05  # of an import: before that any estimate is a guess
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """One line of the list. counts and progress are None where the viewer may not see the account's messages.
+
+    error: the last error in the viewer's language. run: the download that somebody waits for. heals: deactivated, but
+    tried once an hour by itself.
+    """
+
+    account: EmailAccount
+    is_own: bool
+    counts: Counts | None
+    progress: Progress | None
+    run: SyncRun | None
+    error: str
+    heals: bool
+    sending_active: bool
+    limit: int
+
+    @property
+    def importing(self) -> bool:
+        """The first import goes on."""
+        if self.progress is None or self.account.state != State.ACTIVE or self.account.failed_attempts:
+            return False
+        return not self.progress.done
+
+    @property
+    def busy(self) -> bool:
+        """The list looks again soon."""
+        return self.importing or self.run is not None
+
+    @property
+    def assigned_percent(self) -> int:
+        return _percent(self.counts.assigned, self.counts.downloaded) if self.counts else 0
+
+    @property
+    def import_percent(self) -> int:
+        return _percent(self.progress.seen, self.progress.total) if self.progress else 0
+
+    @property
+    def minutes_left(self) -> int | None:
+        """Of the import, once it can be told."""
+        progress = self.progress
+        if progress is None or progress.eta_at is None or progress.seen < progress.total * TIME_LEFT_FROM:
+            return None
+        return max(1, ceil((progress.eta_at - timezone.now()).total_seconds() / 60))
+
+
+def rows_for(viewer: User, accounts: Sequence[EmailAccount]) -> list[AccountRow]:
+    """The accounts, which the viewer manages, with all that the list shows; the queries do not grow with them."""
+    ids = [account.pk for account in accounts]
+    visible = account_queries.message_accounts(viewer, ids)
+    counts, progress = queries.account_counts(visible, viewer), queries.progress_of(visible)
+    runs = queries.open_runs(ids)
+    package = team_queries.workspace().package
+    return [
+        AccountRow(
+            account=account,
+            is_own=account.owner_id == viewer.pk,
+            counts=counts.get(account.pk),
+            progress=progress.get(account.pk),
+            run=runs.get(account.pk),
+            error=account_queries.error_sentence(account),
+            heals=account_queries.probe_due(account),
+            sending_active=account_rules.is_sending_active(
+                wanted=account.sending_active,
+                has_smtp=bool(account.smtp_host),
+                is_default=account.is_default,
+                package=package,
+            ),
+            limit=settings.MAX_FAILED_ATTEMPTS,
+        )
+        for account in accounts
+    ]
+
+
+def run_error(run: SyncRun) -> str:
+    """Why a run failed, in the language of now as long as the account still says so."""
+    account = run.account
+    if (account.last_error_code, account.last_error_message) == (run.error_code, run.error_message):
+        return account_queries.error_sentence(account)
+    return run.error_message
+
+
+def _percent(part: int, whole: int) -> int:
+    return 100 * part // whole if whole else 0

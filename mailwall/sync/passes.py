@@ -1,0 +1,329 @@
+"""One pass over an account on an open session: new mail first, then what failed, then comparisons, then the import.
+
+The network is never used inside a transaction. A folder that cannot be read does not stop the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from mailwall.email_accounts import leases
+from mailwall.imap.errors import ImapBusy, ImapError, ImapFolderGone
+from mailwall.imap.session import ImapSession
+from mailwall.imap.types import FolderStatus
+from mailwall.mime.addresses import fold_address
+from mailwall.sync import batches, comparing, folders, reading, rules
+from mailwall.sync.batches import Counts, Work
+from mailwall.sync.models import Folder, LedgerEntry
+from mailwall.sync.reading import Reading, Scope
+
+logger = logging.getLogger(__name__)
+
+STREAM_MESSAGES = 10_000
+
+
+class _Renumbered(Exception):
+    """The folder got another uidvalidity since STATUS; the next pass sees to it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """How much may be done before others get their turn: `seconds`, or `messages` once others wait.
+
+    others_wait, stopping: asked between batches. counts: what has been done so far. more_history: a backfill waits for
+    the next turn.
+    """
+
+    seconds: float = 30.0
+    messages: int = 500
+    others_wait: Callable[[], bool] = lambda: False
+    stopping: Callable[[], bool] = lambda: False
+    counts: Counts = field(default_factory=Counts)
+    more_history: bool = False
+    ends_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.ends_at = time.monotonic() + self.seconds
+
+    @property
+    def is_over(self) -> bool:
+        if self.stopping() or time.monotonic() >= self.ends_at:
+            return True
+        return self.counts.read >= self.messages and self.others_wait()
+
+
+class Pass:
+    """Walks once through the folders of an account. Every write carries the lease's token."""
+
+    def __init__(self, session: ImapSession, work: Work, turn: Turn, *, now: datetime) -> None:
+        self.session = session
+        self.work = work
+        self.turn = turn
+        self._now = now
+        self._open: tuple[int, FolderStatus] | None = None
+        self._begun: dict[int, list[int]] = {}
+        own = (work.account.address, *work.account.aliases)
+        self._own_addresses = frozenset(map(fold_address, own)) - {""}
+        self._first_error: ImapError | None = None
+        self._read_any = False
+
+    def run(self, *, list_folders: bool) -> bool:
+        """Do what there is to do; gives whether nothing is left. Raises ImapError or LeaseLost."""
+        if list_folders:
+            self._list_folders()
+        to_read = self._prepared(folders.to_read(self.work.account.pk))
+        complete = self._each(to_read, self._take_new) and self._retry(to_read)
+        complete = complete and self._each(to_read, self._compare) and self._each(to_read, self._import)
+        if self._first_error is not None and not self._read_any:
+            raise self._first_error
+        return complete
+
+    # -- folders
+
+    def _list_folders(self) -> None:
+        listed = self.session.list_folders()
+        with transaction.atomic():
+            leases.fence(self.work.account.pk, self.work.token)
+            folders.store_list(self.work.account.pk, listed)
+
+    def _prepared(self, to_read: Sequence[Folder]) -> list[tuple[Folder, rules.SyncPlan]]:
+        """What each folder needs, by one STATUS for all. Imports are begun here, INBOX last: it is then open."""
+        told = self.session.status([bytes(folder.raw_name) for folder in to_read])
+        plans: list[tuple[Folder, rules.SyncPlan]] = []
+        for folder in to_read:
+            status = told.get(bytes(folder.raw_name))
+            if status is None:
+                folders.mark_missing(self.work.account.pk, self.work.token, folder)
+                continue
+            plan = rules.plan_sync(cursor_of(folder), status)
+            if plan.void_placements and not self._void(folder, status):
+                continue
+            plans.append((folder, plan))
+            self._read_any |= plan.is_empty
+        for folder, plan in reversed(plans):
+            if plan.begin_import:
+                self.guarded(folder, lambda folder=folder: self._begin_import(folder))  # type: ignore[misc]
+        return plans
+
+    def _void(self, folder: Folder, status: FolderStatus) -> bool:
+        return folders.void_placements(self.work.account.pk, self.work.token, folder, status.uidvalidity, self._now)
+
+    def _each(
+        self,
+        to_read: Iterable[tuple[Folder, rules.SyncPlan]],
+        step: Callable[[Folder, rules.SyncPlan], bool],
+    ) -> bool:
+        """One step for all folders; gives whether all of it was done before the turn was over."""
+        for folder, plan in to_read:
+            if self.turn.is_over:
+                return False
+            if not folder.missing and not self.guarded(folder, lambda: step(folder, plan)):  # noqa: B023
+                return False
+        return True
+
+    def guarded(self, folder: Folder, step: Callable[[], bool]) -> bool:
+        """Do a step on a folder. Its own trouble is noted and counts as done, so that the others go on."""
+        try:
+            done = step()
+        except ImapFolderGone:
+            folders.mark_missing(self.work.account.pk, self.work.token, folder)
+            return True
+        except _Renumbered:
+            return True
+        except ImapBusy:
+            raise
+        except ImapError as error:
+            if self.session.closed:
+                raise
+            self._first_error = self._first_error or error
+            self._tell(folder, error.message)
+            return True
+        self._read_any = True
+        if folder.last_error_message:
+            self._tell(folder, "")
+        return done
+
+    def _tell(self, folder: Folder, message: str) -> None:
+        self.update(folder, last_error_message=message)
+        if message:
+            logger.warning("folder cannot be read", extra={"folder_id": folder.pk})
+
+    def update(self, folder: Folder, **values: object) -> None:
+        with transaction.atomic():
+            leases.fence(self.work.account.pk, self.work.token)
+            Folder.objects.filter(pk=folder.pk).update(**values)
+        for name, value in values.items():
+            setattr(folder, name, value)
+
+    def examine(self, folder: Folder) -> FolderStatus:
+        if self._open is None or self._open[0] != folder.pk:
+            self._open = None
+            self._open = (folder.pk, self.session.examine(bytes(folder.raw_name)))
+        status = self._open[1]
+        if folder.uidvalidity is not None and status.uidvalidity != folder.uidvalidity:
+            raise _Renumbered
+        return status
+
+    def scope(self, folder: Folder) -> Scope:
+        account = self.work.account
+        return Scope(
+            account_id=account.pk,
+            folder_id=folder.pk,
+            folder_role=folder.role,
+            own_addresses=self._own_addresses,
+            since=account.import_since,
+            store=account.store,
+        )
+
+    def _in_window(self) -> list[int]:
+        """UIDs of the open folder that may lie in the window, ascending."""
+        return self.session.search_since(rules.search_day(self.work.account.import_since))
+
+    # -- steps: each gives whether it was done before the turn was over
+
+    def _begin_import(self, folder: Folder) -> bool:
+        """Set the cursor to the top and count what lies in the window."""
+        status = self.examine(folder)
+        wanted = [uid for uid in self._in_window() if uid < status.uidnext]
+        self._begun[folder.pk] = wanted
+        self.update(
+            folder,
+            uidvalidity=status.uidvalidity,
+            uidnext=status.uidnext,
+            highestmodseq=status.highestmodseq,
+            high_uid=status.uidnext - 1,
+            low_uid=status.uidnext,
+            import_done=not wanted,
+            import_total=len(wanted),
+            import_seen=0,
+            on_server=status.messages,
+            out_of_window=max(0, status.messages - len(wanted)),
+        )
+        return True
+
+    def _take_new(self, folder: Folder, plan: rules.SyncPlan) -> bool:
+        if not plan.fetch_new:
+            return True
+        status = self.examine(folder)
+        uids = self.session.search_uids(folder.high_uid + 1)
+        if not self.store(folder, uids, _raise_high):
+            return False
+        values: dict[str, object] = {"uidnext": status.uidnext, "highestmodseq": status.highestmodseq}
+        if not plan.compare:
+            values["on_server"] = status.messages
+        self.update(folder, **values)
+        return True
+
+    def _retry(self, to_read: Sequence[tuple[Folder, rules.SyncPlan]]) -> bool:
+        """Read again, whole and one by one, what failed before and is due."""
+        by_id = {folder.pk: (folder, plan) for folder, plan in to_read if not folder.missing}
+        due = LedgerEntry.objects.filter(outcome=LedgerEntry.Outcome.FAILED, next_try_at__lte=timezone.now())
+        entries = list(due.filter(folder__in=by_id).order_by("folder", "-uid")[: rules.RETRIES_A_PASS])
+        for entry in entries:
+            if self.turn.is_over:
+                return False
+            folder, _ = by_id[entry.folder_id]
+            self.guarded(folder, lambda: self._retry_one(folder, entry))  # noqa: B023
+        return True
+
+    def _retry_one(self, folder: Folder, entry: LedgerEntry) -> bool:
+        self.examine(folder)
+        again = reading.read_whole(self.session, entry.uid, self.scope(folder))
+        self._commit(folder, [reading.tried_before(again, entry.attempts)], lambda _: {})
+        return True
+
+    def _compare(self, folder: Folder, plan: rules.SyncPlan) -> bool:
+        """Find what was expunged, and what came late with a uid below the cursor."""
+        if not plan.compare:
+            return True
+        status = self.examine(folder)
+        on_server = self.session.uid_set()
+        differences = comparing.differences(folder, on_server=on_server, in_window=self._in_window())
+        if differences.gaps:
+            logger.warning(
+                "uids below the cursor were not accounted for",
+                extra={"folder_id": folder.pk, "count": len(differences.gaps)},
+            )
+            if not self.store(folder, differences.gaps, lambda _: {}):
+                return False
+        self._open = None  # looking for moved mail opens other folders
+        comparing.settle_gone(self.session, self.work, folder, differences.gone)
+        self.update(
+            folder,
+            on_server=status.messages,
+            out_of_window=differences.out_of_window,
+            compared_at=self._now,
+        )
+        return True
+
+    def _import(self, folder: Folder, plan: rules.SyncPlan) -> bool:
+        """The first import, newest first; goes on from its cursor."""
+        if folder.import_done or not plan.continue_import:
+            return True
+        self.examine(folder)
+        wanted = self._begun.get(folder.pk) or self._in_window()
+        left = [uid for uid in reversed(wanted) if uid < folder.low_uid]
+        if folder.import_seen + len(left) != folder.import_total:
+            self.update(folder, import_total=folder.import_seen + len(left))
+        if not self.store(folder, left, _lower_low):
+            return False
+        self.update(folder, import_done=True, low_uid=1, out_of_window=comparing.unknown(folder))
+        return self._retry([(folder, plan)])
+
+    # -- reading and writing
+
+    def store(
+        self, folder: Folder, uids: Sequence[int], cursor: batches.CursorOf, *, scope: Scope | None = None
+    ) -> bool:
+        """Read and write messages in batches, the cursor with each; gives whether all of them were done."""
+        scope, first = scope or self.scope(folder), rules.FIRST_BATCH_MESSAGES
+        for piece in rules.batches(uids, self._stream_size()):
+            readings = reading.read(self.session, piece, scope)
+            done = 0
+            for batch in reading.in_batches(readings, first=first):
+                self._commit(folder, batch, cursor)
+                done += len(batch)
+                first = rules.BATCH_MESSAGES
+                if done < len(piece) and self.turn.is_over:
+                    readings.close()  # reads what was asked for, so that the connection can be used again
+                    return False
+            if self.turn.is_over and piece[-1] != uids[-1]:
+                return False
+        return True
+
+    def _stream_size(self) -> int:
+        """How much to ask for in one go: what is asked for must also be read."""
+        return self.turn.messages if self.turn.others_wait() else STREAM_MESSAGES
+
+    def _commit(self, folder: Folder, batch: Sequence[Reading], cursor: batches.CursorOf) -> None:
+        self.turn.counts.add(batches.commit(self.work, folder, batch, cursor))
+
+
+def cursor_of(folder: Folder) -> rules.FolderCursor | None:
+    """The folder's cursor, None before its first import began."""
+    if folder.uidvalidity is None or folder.uidnext is None:
+        return None
+    return rules.FolderCursor(
+        uidvalidity=folder.uidvalidity,
+        uidnext=folder.uidnext,
+        high_uid=folder.high_uid,
+        low_uid=folder.low_uid,
+        import_done=folder.import_done,
+        on_server=folder.on_server,
+    )
+
+
+def _raise_high(batch: Sequence[Reading]) -> dict[str, object]:
+    return {"high_uid": max(item.uid for item in batch)}
+
+
+def _lower_low(batch: Sequence[Reading]) -> dict[str, object]:
+    return {"low_uid": min(item.uid for item in batch), "import_seen": F("import_seen") + len(batch)}

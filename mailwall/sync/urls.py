@@ -1,0 +1,30 @@
+"""Addresses of this room's pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from mailwall.sync import connecting, views
+
+app_name = "sync"
+BASE = "settings/email-accounts/"
+urlpatterns = [
+    path(BASE, views.accounts, name="accounts"),
+    path(f"{BASE}new/", connecting.account_new, name="account_new"),
+    path(f"{BASE}new/test/", connecting.account_test, name="account_new_test"),
+    path(f"{BASE}provider/", connecting.provider, name="provider"),
+    path(f"{BASE}readers/", connecting.readers, name="readers"),
+    path(f"{BASE}download/", views.download_all, name="download_all"),
+    path(f"{BASE}health/", views.health, name="health"),
+    path(f"{BASE}<int:account_id>/", connecting.account_edit, name="account_edit"),
+    path(f"{BASE}<int:account_id>/row/", views.account_row, name="account_row"),
+    path(f"{BASE}<int:account_id>/test/", connecting.account_test, name="account_test"),
+    path(f"{BASE}<int:account_id>/download/", views.account_download, name="account_download"),
+    path(f"{BASE}<int:account_id>/pause/", views.account_pause, name="account_pause"),
+    path(f"{BASE}<int:account_id>/resume/", views.account_resume, name="account_resume"),
+    path(f"{BASE}<int:account_id>/reactivate/", views.account_reactivate, name="account_reactivate"),
+    path(f"{BASE}<int:account_id>/delete/", views.account_delete, name="account_delete"),
+    path("mail/<int:message_id>/attachments/<int:attachment_id>/", views.attachment, name="attachment"),
+    path("mail/<int:message_id>/attachments.zip", views.all_attachments, name="all_attachments"),
+    path("mail/<int:message_id>/original.eml", views.original, name="original"),
+]

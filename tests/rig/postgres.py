@@ -1,0 +1,100 @@
+"""A real PostgreSQL of our own on loopback. `python -m tests.rig.postgres COMMAND…` runs a command on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+class Postgres:
+    """Start on construction, `url` for MAILWALL_DATABASE_URL, `stop()` ends it. As root it runs as user postgres."""
+
+    def __init__(self) -> None:
+        self.bin = _binaries()
+        self.base = Path(tempfile.mkdtemp(prefix="mailwall-pg-"))
+        self.port = _free_port()
+        self.as_user: dict[str, object] = {}
+        if os.getuid() == 0:
+            entry = pwd.getpwnam("postgres")
+            os.chown(self.base, entry.pw_uid, entry.pw_gid)
+            self.as_user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+        self._run(
+            "initdb", "-D", str(self.base / "data"), "-U", "mailwall", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8"
+        )
+        self.start()
+        self.sql("CREATE DATABASE mailwall", "postgres")
+        self.url = f"postgres://mailwall@127.0.0.1:{self.port}/mailwall"
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [
+                str(self.bin / "postgres"), "-D", str(self.base / "data"), "-p", str(self.port),
+                "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.base}",
+                "-c", "max_connections=200", "-c", "fsync=off",
+            ],
+            cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self.as_user,
+        )  # fmt: skip
+        for _ in range(200):
+            ready = subprocess.run(
+                [self.bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
+            )
+            if ready.returncode == 0:
+                return
+            time.sleep(0.1)
+        raise RuntimeError("PostgreSQL did not start")
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(20)
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def sql(self, statement: str, database: str = "mailwall") -> str:
+        return self._run(
+            "psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "mailwall", "-d", database, "-tAc", statement
+        )
+
+    def _run(self, name: str, *args: str) -> str:
+        done = subprocess.run([str(self.bin / name), *args], cwd="/", capture_output=True, text=True, **self.as_user)
+        if done.returncode:
+            raise RuntimeError(f"{name}: {done.stderr[-400:]}")
+        return done.stdout.strip()
+
+
+def _binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]), reverse=True)
+    if found:
+        return found[0].parent
+    if initdb := shutil.which("initdb"):
+        return Path(initdb).resolve().parent
+    raise RuntimeError("PostgreSQL is not installed; on Debian: apt install postgresql")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def main() -> None:
+    server = Postgres()
+    try:
+        environment = {**os.environ, "MAILWALL_DATABASE_URL": server.url}
+        status = subprocess.run(sys.argv[1:], env=environment, check=False).returncode
+    finally:
+        server.stop()
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

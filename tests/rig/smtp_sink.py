@@ -1,0 +1,124 @@
+"""A real SMTP server that keeps what it takes, with the manners a test asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from tests.rig.certificates import Certificate
+from tests.rig.processes import free_port
+
+Mode = Literal["ok", "temp", "perm", "drop", "drop_before_data", "slow"]
+PASSWORD = "s3cret-Pa55"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """One mail as it crossed the wire, dots unstuffed."""
+
+    sender: str
+    receivers: tuple[str, ...]
+    raw: bytes
+    options: tuple[str, ...]
+
+
+class SmtpSink:
+    """mode: ok; temp: 451 after DATA; perm: 554 after DATA; drop: takes the mail, then hangs up without an answer;
+    drop_before_data: hangs up at MAIL; slow: answers DATA after slow_seconds.
+
+    Receivers that begin with 'refused' get 550, with 'later' 451. Any user, one password. Sign-ins are counted.
+    """
+
+    def __init__(
+        self, *, certificate: Certificate | None = None, tls: bool = False, size_limit: int = 33_554_432
+    ) -> None:
+        self.mode: Mode = "ok"
+        self.password = PASSWORD
+        self.slow_seconds = 1.0
+        self.taken: list[Taken] = []
+        self.sign_ins: list[bool] = []
+        self.port = free_port()
+        context = None
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.certificate_file, certificate.key_file)
+        self._controller = Controller(
+            self,
+            hostname="127.0.0.1",
+            port=self.port,
+            ssl_context=context if tls else None,
+            server_kwargs={
+                "authenticator": self._authenticate,
+                "auth_require_tls": False,
+                "enable_SMTPUTF8": True,
+                "data_size_limit": size_limit,
+                "tls_context": None if tls else context,
+            },
+        )
+        self._controller.start()
+
+    def __enter__(self) -> SmtpSink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop listening; what was taken stays."""
+        self._controller.stop(no_assert=True)
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.mode == "drop_before_data":
+            _abort(server)
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address.startswith("refused"):
+            return "550 5.1.1 No such user here"
+        if address.startswith("later"):
+            return "451 4.7.1 Greylisted, come back later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if self.mode == "temp":
+            return "451 4.3.0 Try again later, disk is being mended"
+        if self.mode == "perm":
+            return "554 5.7.1 This looks like advertising"
+        if self.mode == "slow":
+            await asyncio.sleep(self.slow_seconds)
+        raw = envelope.original_content or b""
+        self.taken.append(
+            Taken(
+                sender=envelope.mail_from or "",
+                receivers=tuple(envelope.rcpt_tos),
+                raw=raw,
+                options=tuple(envelope.mail_options),
+            )
+        )
+        if self.mode == "drop":
+            _abort(server)
+        return f"250 2.0.0 Taken as {len(self.taken)}"
+
+    def _authenticate(
+        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, auth_data: Any
+    ) -> AuthResult:
+        right = isinstance(auth_data, LoginPassword) and auth_data.password == self.password.encode()
+        self.sign_ins.append(right)
+        return AuthResult(success=right, handled=False)
+
+
+def _abort(server: SMTP) -> None:
+    if server.transport is not None:
+        server.transport.abort()

@@ -1,0 +1,71 @@
+"""No query per card: a page asks the database as often for thirty cards as for three."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.cast import make_account, make_contact
+from tests.wall.seed import deliver, deliver_raw, raw_mail
+
+
+def fill(cast, company, mails: int) -> None:
+    accounts = [
+        make_account(user, visibility=visibility)
+        for user, visibility in ((cast.alice, "everyone"), (cast.bob, "owner_and_managers"))
+    ]
+    client = Client()
+    client.force_login(cast.alice)
+    for number in range(mails):
+        person = make_contact(f"P {number}", f"p{number}@k{company.pk}.example", company=company)
+        deliver(
+            accounts[0],
+            f"p{number}@k{company.pk}.example",
+            "a@ours.example",
+            f"Mail {number} words",
+            days_ago=number + 1,
+            files=("a.pdf",),
+            html="<p>x</p>",
+        )
+        raw = raw_mail(
+            f"p{number}@k{company.pk}.example",
+            "a@ours.example, b@ours.example",
+            f"Both {number}",
+            "words",
+            message_id=f"b{number}@{company.pk}.example",
+        )
+        for account in accounts:
+            deliver_raw(account, raw, days_ago=number + 1.5)
+        client.post(f"/contacts/{person.pk}/notes/", {"text": "words"})
+
+
+def count(client: Client, url: str) -> int:
+    client.get(url)
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(url).status_code == 200
+    return len(queries)
+
+
+@pytest.mark.parametrize(
+    ("url", "most"),
+    [
+        ("/contacts/{}/", 24),
+        ("/contacts/{}/?q=words", 24),
+        ("/mail/", 22),
+        ("/mail/?q=words", 22),
+        ("/search?q=words", 20),
+        ("/", 30),
+    ],
+)
+def test_a_page_asks_the_same_number_of_questions_however_long_it_is(cast, url, most):
+    company = make_contact("Kwiat", kind="company")
+    client = Client()
+    client.force_login(cast.alice)
+    fill(cast, company, 2)
+    few = count(client, url.format(company.pk))
+    fill_more = make_contact("Kwiat 2", kind="company")
+    fill(cast, fill_more, 9)
+    many = count(client, url.format(fill_more.pk))
+    assert many <= few + 1 and many <= most, (few, many)
