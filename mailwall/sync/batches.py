@@ -17,8 +17,8 @@ from django.utils import timezone
 from mailwall.assignment import services as assignment_services
 from mailwall.email_accounts import leases
 from mailwall.email_accounts.models import EmailAccount
+from mailwall.mailstore import hooks, sql
 from mailwall.mailstore import services as mailstore_services
-from mailwall.mailstore import sql
 from mailwall.mailstore.types import StoredMessage
 from mailwall.sync import rules, runs
 from mailwall.sync.models import Folder, LedgerEntry, Placement
@@ -94,6 +94,7 @@ def _commit(work: Work, folder: Folder, readings: Sequence[Reading], cursor_of: 
         _note(folder, readings, removed)
         created = [row.message_id for row in stored if row.created and row.message_id is not None]
         assigned = assignment_services.assign_messages(created) if created else 0
+        hooks.tell_messages_arrived(created, history=not work.counted)
         if work.counted:
             runs.count(account.pk, new=len(created), assigned=assigned)
         moved = cursor_of(readings)

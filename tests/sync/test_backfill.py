@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from mailwall.mailstore import hooks
 from mailwall.mailstore.models import Message
 from mailwall.sync import backfill, batches, folders, queries, rules, services
 from mailwall.sync.models import Backfill, BackfillFolder, Folder, SyncRun
@@ -217,3 +218,18 @@ def test_until_a_date_includes_that_day_in_its_zone():
 def test_a_uid_set_is_read_back():
     assert rules.uids_of_set("1:3,7,9:10") == [1, 2, 3, 7, 9, 10]
     assert rules.uids_of_set("") == []
+
+
+def test_who_listens_hears_of_each_message_once_and_whether_it_is_history(old_mail, mailbox: Mailbox, monkeypatch):
+    heard: list[tuple[str, bool]] = []
+
+    def listen(message_ids, history) -> None:
+        names = Message.objects.filter(pk__in=message_ids).values_list("message_id", flat=True)
+        heard.extend((name, history) for name in names)
+
+    monkeypatch.setattr(hooks, "_listeners", [listen])
+    mailbox.fill([(mails.mail(message_id="<news@x.example>"), NOW)])
+    backfill.start(old_mail, old_mail.owner, since=ago(16.5))
+    to_the_end(old_mail)
+    to_the_end(old_mail)
+    assert sorted(heard) == [("15@x.example", True), ("16@x.example", True), ("news@x.example", False)]
