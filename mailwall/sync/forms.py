@@ -66,7 +66,7 @@ class AccountForm(forms.Form):
         required=False,
         help_text=_("Separated by commas. Mail from them counts as sent."),
     )
-    window = forms.ChoiceField(label=_("From"), initial="days", widget=forms.RadioSelect)
+    window = forms.ChoiceField(label=_("How far back"), initial="days", widget=forms.RadioSelect)
     import_since = forms.DateField(
         label=_("Since"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
@@ -85,7 +85,7 @@ class AccountForm(forms.Form):
         self.fields["owner"].queryset = account_queries.possible_owners(viewer)  # type: ignore[attr-defined]
         days = settings.IMPORT_WINDOW_DAYS
         last_days = ngettext("the last %(n)d day", "the last %(n)d days", days) % {"n": days}
-        self.fields["window"].choices = [("days", last_days), ("since", _("a day of your choice"))]  # type: ignore[attr-defined]
+        self.fields["window"].choices = [("days", last_days), ("since", _("since a day of your choice"))]  # type: ignore[attr-defined]
         if kept_password:
             self.fields["imap_password"].help_text = _("The password is kept. Type here to change it.")
         if account is None:

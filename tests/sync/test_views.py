@@ -108,9 +108,10 @@ def test_the_fourth_account_is_refused_in_words(cast, mailbox):
 
 def test_a_colleagues_mailbox_is_refused_without_naming_the_owner(cast, mailbox):
     make_account(cast.alice, mailbox.address)
-    answer = browser(cast.charlie).post(f"{LIST}new/", form(mailbox))
+    charlie = browser(cast.charlie)
+    answer = charlie.post(f"{LIST}new/", form(mailbox))
     assert f"{mailbox.address} is already connected." in text(answer)
-    assert "Alice" not in text(answer)
+    assert text(answer).count("Alice") == text(charlie.get(f"{LIST}new/")).count("Alice")
 
 
 def test_without_the_permission_there_is_no_link_and_the_page_says_who_can_grant_it(cast):
@@ -326,7 +327,7 @@ def test_signed_out_everything_leads_to_the_sign_in(db, page):
 def test_strange_input_is_never_a_crash(cast, mailbox):
     client = browser(cast.alice)
     make_user("long@ours.example")
-    nasty = ["x" * 5_000, "\x00", "<script>alert(1)</script>", "ą" * 300, "9" * 40, "\ud83d\ude00", "-1", "{{ x }}"]
+    nasty = ["x" * 5_000, "\x00", "<script>alert(1)</script>", "ą" * 300, "9" * 40, "\U0001f600", "-1", "{{ x }}"]
     for value in nasty:
         for field in form(mailbox):
             if field in ("do", "imap_port", "imap_host") or (field == "imap_password" and value):

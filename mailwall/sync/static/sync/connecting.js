@@ -3,6 +3,7 @@
 (() => {
   const button = document.querySelector("[data-test]"), stop = document.querySelector("[data-stop]");
   const place = document.getElementById("test"), list = place.querySelector("ul");
+  const show = (line) => htmx.swap(list, line, { swapStyle: "beforeend" });
   let running = null;
 
   async function test() {
@@ -20,9 +21,9 @@
       for (let part = await reader.read(); !part.done; part = await reader.read()) {
         const lines = (rest + part.value).split("\n");
         rest = lines.pop();
-        lines.forEach((line) => list.insertAdjacentHTML("beforeend", line));
+        lines.forEach(show);
       }
-      list.insertAdjacentHTML("beforeend", rest);
+      show(rest);
     } catch (error) {
       if (!mine.signal.aborted) list.append(Object.assign(document.createElement("li"), { textContent: place.dataset.lost }));
     }
@@ -33,6 +34,9 @@
 
   button.addEventListener("click", (event) => { event.preventDefault(); test(); });
   stop.addEventListener("click", () => { running?.abort(); button.focus(); });
+  // what somebody typed while the suggestion was on its way stays
+  button.form.addEventListener("input", ({ target }) => target.closest("#imap-server, #smtp-server")?.setAttribute("data-typed", ""));
+  document.addEventListener("htmx:oobBeforeSwap", (event) => { if ("typed" in event.detail.target.dataset) event.detail.shouldSwap = false; });
   document.querySelectorAll("[data-show]").forEach((eye) => {
     const field = document.getElementById(eye.dataset.show);
     eye.hidden = false;
