@@ -9,7 +9,7 @@ from django.apps import apps
 
 STAIRS = [
     {"config"},
-    {"sync", "wall", "dashboard"},
+    {"sync", "wall", "dashboard", "sending"},
     {"assignment"},
     {"mailstore"},
     {"email_accounts", "contacts"},

@@ -24,4 +24,5 @@ api.add_router("", "mailwall.email_accounts.api.router", tags=["email accounts"]
 api.add_router("", "mailwall.sync.api.router", tags=["email accounts"])
 api.add_router("", "mailwall.assignment.api.router", tags=["messages"])
 api.add_router("", "mailwall.wall.api.router", tags=["wall and messages"])
+api.add_router("", "mailwall.sending.api.router", tags=["sending"])
 api.add_router("", "mailwall.dashboard.api.router", tags=["dashboard"])

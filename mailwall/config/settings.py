@@ -143,6 +143,7 @@ INSTALLED_APPS = [
     "mailwall.config.apps.ConfigConfig",
     "mailwall.dashboard",
     "mailwall.wall",
+    "mailwall.sending",
     "mailwall.sync",
     "mailwall.assignment",
     "mailwall.mailstore",

@@ -11,13 +11,25 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
+from mailwall.email_accounts import errors as account_errors
 from mailwall.email_accounts.models import EmailAccount
 
 
 class Direction(models.TextChoices):
     RECEIVED = "received", _("Received")
     SENT = "sent", _("Sent")
+
+
+class DeliveryState(models.TextChoices):
+    """Of a mail that leaves by Mailwall; '' for all other mail."""
+
+    NONE = "", ""
+    WAITING = "waiting", pgettext_lazy("outgoing", "Sending")
+    UNKNOWN = "unknown", pgettext_lazy("outgoing", "Unknown whether it was sent")
+    SENT = "sent", pgettext_lazy("outgoing", "Sent")
+    FAILED = "failed", pgettext_lazy("outgoing", "Not delivered")
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -32,6 +44,7 @@ class Message(models.Model):
 
     date: the Date header, INTERNALDATE where it is missing, unreadable or over a day ahead. content_key: identity
     inside the account; dedupe_key: the same for the same mail in other accounts. only_owner: narrowed by its owner.
+    delivery_reason: {"msgid", "params"} of the sentence that `delivery_note` says.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -56,6 +69,10 @@ class Message(models.Model):
     list_id = models.CharField(max_length=300, blank=True)
     incomplete = models.BooleanField(default=False)
     defects = models.JSONField(default=list)
+    delivery_state = models.CharField(
+        max_length=8, choices=DeliveryState.choices, default="", blank=True, db_default=""
+    )
+    delivery_reason = models.JSONField(null=True, blank=True)
 
     objects = MessageQuerySet.as_manager()
 
@@ -73,6 +90,13 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"message {self.pk}"
+
+    @property
+    def delivery_note(self) -> str:
+        """Why it was not delivered, or only in part, in the language of now; '' when there is nothing to say."""
+        reason = self.delivery_reason or {}
+        msgid, params = reason.get("msgid", ""), reason.get("params", {})
+        return account_errors.translated(msgid, params, msgid)
 
 
 class MessageBody(models.Model):

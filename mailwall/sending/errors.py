@@ -1,0 +1,75 @@
+"""Why a letter cannot be queued or an outgoing mail not be changed, each with its code of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext_noop as _
+
+from mailwall.errors import MailwallError
+
+
+class SendingError(MailwallError):
+    """message = msgid % params, in English; `email_accounts.errors.sentence(error)` says it in the reader's words."""
+
+    code = "sending_error"
+    MSGID = ""
+
+    def __init__(self, msgid: str = "", params: Mapping[str, Any] | None = None) -> None:
+        self.msgid = msgid or self.MSGID
+        self.params = dict(params or {})
+        super().__init__(self.msgid % self.params if self.params else self.msgid)
+
+
+class LetterInvalid(SendingError):
+    """What can never be sent. errors: (field, sentence) pairs, sentences in the language of now."""
+
+    code = "invalid"
+    MSGID = _("This mail cannot be sent as it is.")
+
+    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+        super().__init__(self.MSGID)
+        self.errors = tuple(errors)
+
+
+class SendingInactive(SendingError):
+    """The account, or every account of the sender, does not send."""
+
+    code = "sending_inactive"
+    MSGID = _("Sending from %(address)s is switched off.")
+    MSGID_NO_SMTP = _("%(address)s only receives: it has no server for sending.")
+    MSGID_NONE = _("You have no email account that can send. Connect one, or add a server for sending to yours.")
+    MSGID_BASIC = _("In the Basic package only your default account sends: %(default)s.")
+    MSGID_DEACTIVATED = _("%(address)s is deactivated. Reactivate it first.")
+
+
+class OutgoingNotFound(SendingError):
+    """It is not there, or not the sender's."""
+
+    code = "not_found"
+    MSGID = _("There is no such outgoing mail.")
+
+
+class TooLate(SendingError):
+    """The state no longer allows it; the outgoing mail stays as it is."""
+
+    code = "too_late"
+    MSGID_CANCEL = _("It is too late to cancel: the mail is on its way or has left.")
+    MSGID_SETTLE = _("This mail does not wait for a decision any more.")
+    MSGID_RETRY = _("Only a mail that failed can be sent again.")
+
+
+class IdempotencyMismatch(SendingError):
+    """The key was used with another request."""
+
+    code = "idempotency_mismatch"
+    MSGID = _("This Idempotency-Key was used for another request in the last 24 hours.")
+
+
+class InProgress(SendingError):
+    """The first request with this key is still running."""
+
+    code = "in_progress"
+    retryable = True
+    MSGID = _("A request with this Idempotency-Key is still running.")

@@ -1,0 +1,143 @@
+"""Tables of mail that leaves. The row and its Message-ID come first; what is left to do stands in columns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import pgettext_lazy
+
+from mailwall.email_accounts.models import EmailAccount
+from mailwall.mailstore.models import Message
+from mailwall.team.models import User
+
+
+class OutgoingState(models.TextChoices):
+    HELD = "held", pgettext_lazy("outgoing", "Waiting")
+    QUEUED = "queued", pgettext_lazy("outgoing", "Queued")
+    SENDING = "sending", pgettext_lazy("outgoing", "Sending")
+    SENT = "sent", pgettext_lazy("outgoing", "Sent")
+    FAILED = "failed", pgettext_lazy("outgoing", "Not delivered")
+    NEEDS_REVIEW = "needs_review", pgettext_lazy("outgoing", "Unknown whether it was sent")
+    CANCELLED = "cancelled", pgettext_lazy("outgoing", "Cancelled")
+
+
+class CopyState(models.TextChoices):
+    """The copy in the account's Sent folder."""
+
+    NOT_YET = "", pgettext_lazy("outgoing", "Not yet")
+    WANTED = "wanted", pgettext_lazy("outgoing", "Waiting")
+    FILED = "filed", pgettext_lazy("outgoing", "Filed")
+    BY_SERVER = "by_server", pgettext_lazy("outgoing", "Filed by the mail server")
+    NO_FOLDER = "no_folder", pgettext_lazy("outgoing", "No Sent folder")
+    FAILED = "failed", pgettext_lazy("outgoing", "Not filed")
+
+
+class OutgoingQuerySet(models.QuerySet["Outgoing"]):
+    def of(self, viewer: User) -> OutgoingQuerySet:
+        """A sender's own; nobody else reads or changes them."""
+        return self.filter(sender=viewer)
+
+    def due(self, now: datetime) -> OutgoingQuerySet:
+        """Those whose time has come and that no worker holds."""
+        free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+        return self.filter(free, state__in=(OutgoingState.HELD, OutgoingState.QUEUED), due_at__lte=now)
+
+
+class Outgoing(models.Model):
+    """One mail on its way out.
+
+    held: until due_at it can be cancelled at leisure. queued: to be handed over at due_at; a worker that has taken it
+    holds a lease. sending: DATA began (data_started_at), so it is never handed over again by itself. needs_review: ten
+    minutes later nothing showed whether it left. message_id_header: without brackets, fixed for good.
+    receivers: the envelope, Bcc too. refused: {address: the server's words}. error_*: of the last try.
+    """
+
+    sender = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="outgoing")
+    account = models.ForeignKey(EmailAccount, on_delete=models.CASCADE, related_name="outgoing")
+    message = models.ForeignKey(Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="outgoing")
+    state = models.CharField(max_length=12, choices=OutgoingState.choices, default=OutgoingState.QUEUED)
+    due_at = models.DateTimeField()
+    send_at = models.DateTimeField(null=True, blank=True)  # "Send later", as the writer asked
+    message_id_header = models.CharField(max_length=255, unique=True)
+    subject = models.TextField(blank=True)
+    receivers = models.JSONField(default=list)
+    size_bytes = models.BigIntegerField(default=0)
+    automatic = models.BooleanField(default=False)
+
+    attempts = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.CharField(max_length=32, blank=True)
+    data_started_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.TextField(blank=True)
+    error_msgid = models.TextField(blank=True)
+    error_params = models.JSONField(default=dict)
+    refused = models.JSONField(default=dict)
+    bounced_at = models.DateTimeField(null=True, blank=True)
+
+    look_at = models.DateTimeField(null=True, blank=True)  # when Sent is searched next for an unknown outcome
+    copy_state = models.CharField(max_length=10, choices=CopyState.choices, blank=True)
+    copy_at = models.DateTimeField(null=True, blank=True)
+    copy_attempts = models.PositiveIntegerField(default=0)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OutgoingQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=Q(state__in=["held", "queued"]), name="outgoing_due"),
+            models.Index(fields=["look_at"], condition=Q(state="sending"), name="outgoing_to_look_for"),
+            models.Index(fields=["copy_at"], condition=Q(copy_state="wanted"), name="outgoing_to_copy"),
+            models.Index(fields=["sender", "-id"], name="outgoing_by_sender"),
+            models.Index(fields=["account", "state"], name="outgoing_by_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"outgoing {self.pk}"
+
+
+class OutgoingContent(models.Model):
+    """The very bytes that leave, until the copy in Sent is settled. forward_attachments: fetched and added before."""
+
+    outgoing = models.OneToOneField(Outgoing, primary_key=True, on_delete=models.CASCADE, related_name="content")
+    raw = models.BinaryField()
+    forward_attachments = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"content of outgoing {self.pk}"
+
+
+class IdempotencyKey(models.Model):
+    """A request that was made once: for 24 hours the same key gives the same answer. outgoing None: still running."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    body_hash = models.CharField(max_length=64)
+    outgoing = models.ForeignKey(Outgoing, null=True, on_delete=models.CASCADE, related_name="+")
+    reserved_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once")]
+        indexes: ClassVar = [models.Index(fields=["reserved_at"], name="idempotency_by_age")]
+
+    def __str__(self) -> str:
+        return f"idempotency key {self.pk}"
+
+
+class UndeliverableAddress(models.Model):
+    """An address (folded) that sent mail back for good. A mail delivered or received later clears it."""
+
+    address = models.CharField(max_length=320, unique=True)
+    reason = models.TextField(blank=True)
+    outgoing = models.ForeignKey(Outgoing, null=True, on_delete=models.SET_NULL, related_name="+")
+    bounced_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"undeliverable address {self.pk}"
