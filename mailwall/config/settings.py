@@ -167,6 +167,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "mailwall.web.rest.problems_for_wrong_methods",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "mailwall.team.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",

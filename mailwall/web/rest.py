@@ -107,6 +107,21 @@ def install_error_handlers(api: NinjaAPI) -> None:
         api.add_exception_handler(kind, handler)
 
 
+def problems_for_wrong_methods(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Middleware: a method that an address of the API does not know is refused in the API's own form."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if response.status_code != 405 or not request.path.startswith("/api/v1/"):
+            return response
+        allowed = ", ".join(sorted(response.headers.get("Allow", "").split(", ")))  # ninja tells them in any order
+        problem = problem_response(405, "method_not_allowed", f"This address answers {allowed}.")
+        problem.headers["Allow"] = allowed
+        return problem
+
+    return middleware
+
+
 def _field_name(location: Sequence[Any]) -> str:
     """('body', 'payload', 'imap', 'port') → 'imap.port'."""
     parts = [str(part) for part in location]

@@ -106,3 +106,10 @@ def test_a_refused_host_name_is_a_page_too(settings):
     answer = Client().get("/accounts/login/", headers={"Host": "evil.example"})
     assert answer.status_code == 400
     assert "This request cannot be read" in answer.content.decode()
+
+
+def test_a_method_that_the_api_does_not_know_is_refused_in_its_own_form(db):
+    answer = Client().delete("/api/v1/contacts")
+    assert (answer.status_code, answer["Content-Type"]) == (405, "application/problem+json")
+    assert answer.json()["code"] == "method_not_allowed"
+    assert answer["Allow"] == "GET, POST"
