@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
 
 from mailwall.team.auth import TokenAuth
 from mailwall.web import rest
 
-api = NinjaAPI(
+
+class Api(NinjaAPI):
+    """Ninja, with the one thing told right that it cannot know: that our errors are problems (RFC 9457)."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        document = super().get_openapi_schema(**options)
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                for status, response in operation["responses"].items():
+                    content = response.get("content", {})
+                    if int(status) >= 400 and "application/json" in content:
+                        content["application/problem+json"] = content.pop("application/json")
+        return document
+
+
+api = Api(
     title="Mailwall",
     version="1",
     urls_namespace="api",

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 Id = Annotated[int, Field(ge=1, lt=2**63)]
 RoleName = Literal["user", "manager", "admin"]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["03:00"])]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 CONFLICTS = {"email_taken", "name_taken", "last_admin"}
 
@@ -105,8 +106,12 @@ class WorkspaceOut(Schema):
     users_may_connect: bool
     managers_may_connect: bool
     admins_may_connect: bool
-    review_time: time
+    review_time: TimeOfDay
     time_zone: str
+
+    @staticmethod
+    def resolve_review_time(row: Workspace) -> str:
+        return f"{row.review_time:%H:%M}"
 
 
 class WorkspacePatch(Strict):
@@ -116,7 +121,7 @@ class WorkspacePatch(Strict):
     users_may_connect: bool = True
     managers_may_connect: bool = True
     admins_may_connect: bool = True
-    review_time: time = time(3, 0)
+    review_time: TimeOfDay = "03:00"
     time_zone: Annotated[str, Field(max_length=64)] = "UTC"
 
 
@@ -199,8 +204,11 @@ def get_workspace(request: HttpRequest) -> Workspace:
 @router.patch("/workspace", response={200: WorkspaceOut, **PROBLEMS})
 def update_workspace(request: HttpRequest, payload: WorkspacePatch) -> Workspace:
     admin = _admin(request)
+    changes = payload.dict(exclude_unset=True)
+    if "review_time" in changes:
+        changes["review_time"] = time.fromisoformat(changes["review_time"])
     try:
-        return services.update_workspace(admin, **payload.dict(exclude_unset=True))
+        return services.update_workspace(admin, **changes)
     except TeamRefused as error:
         _refuse(error)
 

@@ -20,16 +20,16 @@ class AddressOut(Schema):
     address: str
 
 
-class BecauseOut(Schema):
+class ReasonOut(Schema):
     field: str
     address: str
 
 
-class ContactOut(Schema):
+class LinkedContactOut(Schema):
     id: int
     kind: str
     name: str
-    because: list[BecauseOut]
+    because: list[ReasonOut]
 
 
 class AttachmentOut(Schema):
@@ -62,7 +62,7 @@ class MessageOut(Schema):
     text: str
     text_truncated: bool
     attachments: list[AttachmentOut]
-    contacts: list[ContactOut]
+    contacts: list[LinkedContactOut]
     assigned: bool
     on_server: bool
     visible_to: list[int]
@@ -91,7 +91,7 @@ class NoteOut(Schema):
 class WallItem(Schema):
     type: Literal["email", "note"]
     at: datetime
-    contacts: list[ContactOut]
+    contacts: list[LinkedContactOut]
     email: MessageOut | None
     note: NoteOut | None
     thread_count: int
@@ -104,7 +104,7 @@ class HitOut(Schema):
 
     type: Literal["email", "note"]
     id: int
-    contacts: list[ContactOut]
+    contacts: list[LinkedContactOut]
     subject: str
     snippet: str
     at: datetime
