@@ -39,6 +39,17 @@ def get_account(viewer: User, account_id: int) -> EmailAccount:
     return account
 
 
+def get_own_account(user: User, account_id: int) -> EmailAccount:
+    """A connected account that the user owns.
+
+    :raises Http404: it is not there, or somebody else's: sending from an account is its owner's alone.
+    """
+    account = EmailAccount.objects.connected().filter(owner=user, pk=account_id).first()
+    if account is None:
+        raise Http404
+    return account
+
+
 def message_accounts(viewer: User, account_ids: list[int]) -> set[int]:
     """Those of the accounts whose messages the viewer may see."""
     accounts = EmailAccount.objects.messages_visible_to(viewer)

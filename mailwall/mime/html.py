@@ -18,7 +18,7 @@ from mailwall.mime.charsets import clean
 from mailwall.mime.html_text import html_to_text, is_excessive
 from mailwall.mime.quotes import mark_quotes, split_quoted
 
-__all__ = ["clean_html", "html_to_text", "split_quoted"]
+__all__ = ["clean_html", "clean_written_html", "html_to_text", "split_quoted"]
 
 MAX_CLEAN_LENGTH = 4 * 1024 * 1024
 MAX_NESTING = 8_000
@@ -108,6 +108,32 @@ def clean_html(source: str, fold_quotes: bool = False, *, forwarded: bool = Fals
     return _show_marker(cleaned, marker) if marker else cleaned
 
 
+def clean_written_html(source: str) -> str:
+    """Harmless HTML of what our own users wrote or pasted: signatures, templates, letters. Never raises.
+
+    Keeps what mail programs show: tables, inline styles, links, images by https, http or data: address.
+    """
+    source = clean(source[:MAX_CLEAN_LENGTH])
+    if len(source) > _GUARD_FROM and is_excessive(source, max_depth=MAX_NESTING, max_attributes=MAX_ATTRIBUTES):
+        return f'<div style="white-space:pre-wrap">{entities.escape(html_to_text(source))}</div>'
+    return _written_cleaner().clean(source).strip()
+
+
+@lru_cache(maxsize=1)
+def _written_cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=set(_TAGS),
+        clean_content_tags=set(_DROPPED_WITH_CONTENT),
+        attributes={name: set(values) for name, values in _ATTRIBUTES.items()},
+        attribute_filter=_filter_written_attribute,
+        tag_attribute_values={"a": {"target": {"_blank"}}},
+        strip_comments=True,
+        link_rel=None,
+        url_schemes=_SCHEMES - {"cid"},
+        url_relative=_complete_url,
+    )
+
+
 @lru_cache(maxsize=1)
 def _plain_cleaner() -> nh3.Cleaner:
     return _make_cleaner(set(_TAGS))
@@ -146,6 +172,12 @@ def _filter_attribute(tag: str, name: str, value: str) -> str | None:
     if name == "src":
         return _filter_source(value)
     return value
+
+
+def _filter_written_attribute(tag: str, name: str, value: str) -> str | None:
+    """As _filter_attribute; an attached image has no meaning before the mail is made."""
+    kept = _filter_attribute(tag, name, value)
+    return None if kept is not None and name == "src" and kept[:4].lower() == "cid:" else kept
 
 
 def _filter_source(value: str) -> str | None:

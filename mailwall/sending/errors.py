@@ -73,3 +73,21 @@ class InProgress(SendingError):
     code = "in_progress"
     retryable = True
     MSGID = _("A request with this Idempotency-Key is still running.")
+
+
+class TextTooLong(SendingError):
+    """A signature or a template beyond its size; images count with it."""
+
+    code = "too_long"
+    MSGID = _("This is %(size)d kB with its images; at most %(limit)d kB are possible. Use smaller images.")
+
+
+class TemplateInvalid(SendingError):
+    """A template that could not be used. errors: (field, sentence) pairs, sentences in the language of now."""
+
+    code = "invalid"
+    MSGID = _("This template cannot be saved as it is.")
+
+    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+        super().__init__(self.MSGID)
+        self.errors = tuple(errors)

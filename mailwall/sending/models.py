@@ -8,10 +8,12 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore.models import Message
+from mailwall.team import queries as team_queries
 from mailwall.team.models import User
 
 
@@ -141,3 +143,59 @@ class UndeliverableAddress(models.Model):
 
     def __str__(self) -> str:
         return f"undeliverable address {self.pk}"
+
+
+class Signature(models.Model):
+    """account None: the user's general one. Of an account: instead of the general one, also when it is empty."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="signatures")
+    account = models.OneToOneField(
+        EmailAccount, null=True, blank=True, on_delete=models.CASCADE, related_name="signature"
+    )
+    html = models.TextField(blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(account__isnull=True), name="one_general_signature_per_user"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"signature {self.pk}"
+
+
+class Sharing(models.TextChoices):
+    OWN = "own", _("Only me")
+    TEAM = "team", _("My team")
+    EVERYONE = "everyone", pgettext_lazy("sharing", "Every user")
+
+
+class MailTemplateQuerySet(models.QuerySet["MailTemplate"]):
+    def visible_to(self, viewer: User) -> MailTemplateQuerySet:
+        """Own ones, those of one's team and of teams one is in charge of, and those for everybody."""
+        team = Q(owner__team__isnull=False, owner__team=viewer.team_id)
+        shared = Q(sharing=Sharing.TEAM) & (team | Q(owner__in=team_queries.managed_by(viewer)))
+        return self.filter(Q(owner=viewer) | Q(sharing=Sharing.EVERYONE) | shared, deleted_at__isnull=True)
+
+
+class MailTemplate(models.Model):
+    """A named mail with placeholders (see `placeholders`). deleted_at: gone from every list, until it is restored."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mail_templates")
+    name = models.CharField(max_length=200)
+    subject = models.CharField(max_length=500, blank=True)
+    html = models.TextField(blank=True)
+    sharing = models.CharField(max_length=8, choices=Sharing.choices, default=Sharing.OWN)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MailTemplateQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name

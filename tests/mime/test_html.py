@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
-from mailwall.mime.html import clean_html
+from mailwall.mime.html import clean_html, clean_written_html
 
 _HARMLESS_DATA = re.compile(r"data:image/(png|jpeg|jpg|gif|webp);base64,[A-Za-z0-9+/=%]*", re.IGNORECASE)
 _HARMLESS_LINK = re.compile(r"(https?://|mailto:|tel:)", re.IGNORECASE)
@@ -248,3 +248,16 @@ def test_a_large_newsletter_is_cleaned_in_time() -> None:
     begun = time.process_time()
     clean_html(source)
     assert time.process_time() - begun < 1.5
+
+
+def test_what_our_users_write_keeps_images_and_links_and_loses_what_acts():
+    source = (
+        '<table width="1" style="color:red;position:fixed"><tr><td><img src="https://a.example/b.png" onerror="x()">'
+        '<img src="data:image/png;base64,AAAA"><img src="data:image/svg+xml;base64,AAAA"><img src="cid:1">'
+        '<a href="https://a.example" target="_top">a</a></td></tr></table><!-- c --><style>p{}</style><form><input></form>'
+    )
+    assert clean_written_html(source) == (
+        '<table width="1" style="color:red"><tbody><tr><td><img src="https://a.example/b.png">'
+        '<img src="data:image/png;base64,AAAA"><img><img>'
+        '<a href="https://a.example">a</a></td></tr></tbody></table>'
+    )  # fmt: skip
