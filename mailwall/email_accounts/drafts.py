@@ -144,13 +144,14 @@ class Checker:
         """From when on messages are imported; days begin in the owner's zone."""
         now = timezone.now()
         try:
-            return rules.import_since(text, zone=_zone_of(owner), now=now, window_days=settings.IMPORT_WINDOW_DAYS)
+            return rules.import_since(text, zone=zone_of(owner), now=now, window_days=settings.IMPORT_WINDOW_DAYS)
         except (ValueError, OverflowError):
             self.wrong("import_since", _("Enter a day or a moment in the past, such as 2026-11-09."))
             return now
 
 
-def _zone_of(user: User) -> zoneinfo.ZoneInfo:
+def zone_of(user: User) -> zoneinfo.ZoneInfo:
+    """The user's time zone, UTC where there is none."""
     try:
         return zoneinfo.ZoneInfo(user.time_zone or "UTC")
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):

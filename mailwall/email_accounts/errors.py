@@ -35,6 +35,7 @@ class NotAllowed(AccountError):
     MSGID_PRIVACY = _(
         "Only the owner of the account may change who sees it, what it stores and which folders it reads."
     )
+    MSGID_HISTORY = _("Only the owner of the account may fetch its older messages.")
 
 
 class AlreadyConnected(AccountError):

@@ -31,7 +31,13 @@ from mailwall.web.rest import PROBLEMS, ApiProblem, Page, Problem, clamp_limit, 
 router = Router()
 
 MAX_WAIT_SECONDS = 120.0
-_STATUS = {"not_allowed": 403, "already_connected": 409, "account_deactivated": 409, "account_not_active": 409}
+_STATUS = {
+    "not_allowed": 403,
+    "already_connected": 409,
+    "account_deactivated": 409,
+    "account_not_active": 409,
+    "backfill_active": 409,
+}
 
 
 class ServerIn(Schema):
@@ -221,7 +227,7 @@ def add_account(request: HttpRequest, payload: AccountIn) -> tuple[int, dict[str
     try:
         account = services.create_account(viewer, _draft(payload), verify=payload.verify)
     except MailwallError as error:
-        raise _problem(error) from error
+        raise problem_of(error) from error
     tasks.download(account.pk)
     return 201, _out(viewer, [account])[0]
 
@@ -234,7 +240,7 @@ def test_connection(request: HttpRequest, payload: AccountIn) -> dict[str, Any]:
         account = services.draft_account(viewer, _draft(payload))
         stages = list(connection.check(account, connection.Servers(imap=True, smtp=bool(account.smtp_host))))
     except MailwallError as error:
-        raise _problem(error) from error
+        raise problem_of(error) from error
     shown = [
         {
             "stage": s.stage, "ok": s.ok, "ms": s.ms, "code": s.code,
@@ -263,7 +269,7 @@ def change_account(request: HttpRequest, account_id: int, payload: AccountPatch)
         elif payload.state == "active":
             services.resume(viewer, account_id)
     except MailwallError as error:
-        raise _problem(error) from error
+        raise problem_of(error) from error
     return _out(viewer, [_account(viewer, account_id)])[0]
 
 
@@ -288,7 +294,7 @@ def download(request: HttpRequest, account_id: int, wait: Annotated[float, Query
     try:
         run = runs.request_download(account)
     except MailwallError as error:
-        raise _problem(error) from error
+        raise problem_of(error) from error
     tasks.download(account.pk)
     if wait > 0:
         run = sync_services.wait_for_run(run.pk, min(wait, MAX_WAIT_SECONDS))
@@ -303,7 +309,7 @@ def reactivate(request: HttpRequest, account_id: int) -> dict[str, Any]:
     try:
         services.reactivate(viewer, account_id)
     except MailwallError as error:
-        raise _problem(error) from error
+        raise problem_of(error) from error
     tasks.download(account_id)
     return _out(viewer, [_account(viewer, account_id)])[0]
 
@@ -311,7 +317,7 @@ def reactivate(request: HttpRequest, account_id: int) -> dict[str, Any]:
 @router.get("/email-accounts/{account_id}/folders", response={200: FoldersOut, 502: Problem, **PROBLEMS})
 def list_folders(request: HttpRequest, account_id: int) -> dict[str, Any]:
     """The server's folders now, each with its role and whether it is read."""
-    account = _readable(request, account_id)
+    account = readable_account(request, account_id)
     if account.state == State.DEACTIVATED:  # nothing connects: as they were last listed
         return {"items": [_folder_out(folder) for folder in queries.folders_of(account)]}
     try:
@@ -324,9 +330,9 @@ def list_folders(request: HttpRequest, account_id: int) -> dict[str, Any]:
 def choose_folders(request: HttpRequest, account_id: int, payload: FoldersIn) -> dict[str, Any]:
     """Read exactly these folders from now on. Only the owner chooses."""
     viewer: Any = request.user
-    account = _readable(request, account_id)
+    account = readable_account(request, account_id)
     if not account_rules.may_change_privacy(viewer, account):
-        raise _problem(account_errors.NotAllowed(account_errors.NotAllowed.MSGID_PRIVACY))
+        raise problem_of(account_errors.NotAllowed(account_errors.NotAllowed.MSGID_PRIVACY))
     known = queries.folders_of(account)
     ids = {folder.pk: folder.pk for folder in known}
     names = {folder.name: folder.pk for folder in known}
@@ -346,7 +352,7 @@ def choose_folders(request: HttpRequest, account_id: int, payload: FoldersIn) ->
 @router.get("/email-accounts/{account_id}/ledger", response={200: LedgerOut, **PROBLEMS})
 def ledger(request: HttpRequest, account_id: int) -> dict[str, Any]:
     """What became of every message of the folders that are read."""
-    account = _readable(request, account_id)
+    account = readable_account(request, account_id)
     rows = [
         {
             "folder": row.folder.name, "on_server": row.on_server, "stored": row.stored,
@@ -367,7 +373,7 @@ def read_attachment(request: HttpRequest, message_id: int, attachment_id: int) -
     try:
         return responses.file_response(attachments.open_attachment(viewer, message_id, attachment_id))
     except DownloadError as error:
-        raise _problem(error) from error
+        raise problem_of(error) from error
 
 
 @router.get("/messages/{int:message_id}/attachments.zip", response=_FILE, tags=["messages"])
@@ -377,7 +383,7 @@ def read_all_attachments(request: HttpRequest, message_id: int) -> HttpResponseB
     try:
         return responses.file_response(attachments.open_zip(viewer, message_id))
     except DownloadError as error:
-        raise _problem(error) from error
+        raise problem_of(error) from error
 
 
 @router.get("/messages/{int:message_id}/original", response=_FILE, tags=["messages"])
@@ -387,7 +393,7 @@ def read_original(request: HttpRequest, message_id: int) -> HttpResponseBase:
     try:
         return responses.file_response(attachments.open_original(viewer, message_id))
     except DownloadError as error:
-        raise _problem(error) from error
+        raise problem_of(error) from error
 
 
 def _account(viewer: Any, account_id: int) -> EmailAccount:
@@ -396,18 +402,19 @@ def _account(viewer: Any, account_id: int) -> EmailAccount:
     return account_queries.get_account(viewer, account_id)
 
 
-def _readable(request: HttpRequest, account_id: int) -> EmailAccount:
+def readable_account(request: HttpRequest, account_id: int) -> EmailAccount:
     """An account that works and whose messages the caller may see."""
     viewer: Any = request.user
     account = _account(viewer, account_id)
     if not account_queries.message_accounts(viewer, [account.pk]):
         raise Http404
-    if account.state == State.DEACTIVATED and request.method != "GET":
-        raise _problem(account_errors.AccountDeactivated())
+    if account.state == State.DEACTIVATED and request.method in ("POST", "PUT"):
+        raise problem_of(account_errors.AccountDeactivated())
     return account
 
 
-def _problem(error: MailwallError) -> ApiProblem:
+def problem_of(error: MailwallError) -> ApiProblem:
+    """An error of this room or of accounts as REST tells it."""
     extra: dict[str, Any] = {}
     if isinstance(error, account_errors.AlreadyConnected) and error.account_id:
         extra["email_account"] = error.account_id

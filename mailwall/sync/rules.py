@@ -247,6 +247,17 @@ def until_moment(text: str, zone: tzinfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
+def hours_of(texts: Sequence[str]) -> tuple[time, time]:
+    """Two times of day such as "01:00" and "05:00".
+
+    :raises ValueError: not two, not times, or the same.
+    """
+    begins, ends = map(time.fromisoformat, texts)
+    if begins == ends or begins.tzinfo or ends.tzinfo:
+        raise ValueError("no hours between them")
+    return begins, ends
+
+
 def uids_of_set(text: str) -> list[int]:
     """The uids of a sequence set such as '1:3,7', ascending as it is."""
     uids: list[int] = []

@@ -50,6 +50,11 @@ def download(account_id: int) -> None:
     transaction.on_commit(partial(_wake, account_id))
 
 
+def fetch_history(account_id: int) -> None:
+    """Wake a worker for older messages, after the commit; never in the queue that people wait for."""
+    transaction.on_commit(partial(_wake, account_id, sync_account_task))
+
+
 def purge(account_id: int) -> None:
     """Wake a worker to delete what a removed account left, after the commit."""
     transaction.on_commit(partial(_wake, account_id, purge_task))

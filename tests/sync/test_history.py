@@ -1,0 +1,166 @@
+"""Older history by REST and by its page: who may ask for it, what ranges mean, estimates, offers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mailwall.email_accounts.models import EmailAccount
+from mailwall.sync import history, services, tasks
+from mailwall.sync.models import Backfill
+from tests.cast import Api, make_account, make_user
+from tests.rig import mails
+from tests.sync.conftest import ago, ids
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.live]
+
+
+@pytest.fixture(autouse=True)
+def woken(monkeypatch) -> list[int]:
+    """The queue is not what is tested here."""
+    noted: list[int] = []
+    monkeypatch.setattr(tasks, "sync_account_task", noted.append)
+    return noted
+
+
+def path(account) -> str:
+    return f"/email-accounts/{account.pk}/backfill"
+
+
+# -- REST
+
+
+def test_a_backfill_is_started_read_paused_resumed_and_stopped(cast, woken):
+    account = make_account(cast.alice)
+    api = Api(cast.alice)
+    assert api.get(path(account)).status_code == 404
+    started = api.post(path(account), {"since": "2026-01-05", "until": "2026-01-31", "between": ["22:00", "05:00"]})
+    assert started.status_code == 201
+    assert started.json() == {
+        "state": "waiting", "since": "2026-01-05T00:00:00Z", "until": "2026-02-01T00:00:00Z",
+        "between": ["22:00", "05:00"], "per_minute": 0, "total": 0, "done": 0, "stored": 0, "eta_at": None,
+    }  # fmt: skip
+    assert woken == [account.pk]
+    again = api.post(path(account), {"since": "2026-01-05"})
+    assert (again.status_code, again.json()["code"]) == (409, "backfill_active")
+    assert api.call("PATCH", path(account), {"paused": True}).json()["state"] == "paused"
+    assert api.call("PATCH", path(account), {"paused": False}).json()["state"] == "waiting"
+    assert api.call("DELETE", path(account)).status_code == 204
+    assert api.get(path(account)).json()["state"] == "stopped"
+    assert api.post(path(account), {"since": "2025-01-05"}).status_code == 201
+
+
+WRONG = [
+    ({"since": "yesterday"}, "since"),
+    ({"since": ""}, "since"),
+    ({"since": "2999-01-01"}, "since"),
+    ({"since": "1812-01-01"}, "since"),
+    ({"since": "2026-01-05", "until": "soon"}, "until"),
+    ({"since": "2026-01-05", "until": "2026-01-04"}, "until"),
+    ({"since": "2026-01-05", "between": ["01:00", "one"]}, "between"),
+    ({"since": "2026-01-05", "between": ["01:00", "01:00"]}, "between"),
+    ({"since": "2026-01-05", "between": ["01:00"]}, "between"),
+    ({"since": "2026-01-05", "per_minute": -1}, "per_minute"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), WRONG)
+def test_what_is_no_range_is_refused_beside_its_field(cast, body, field):
+    answer = Api(cast.alice).post(path(make_account(cast.alice)), body)
+    assert answer.status_code == 422
+    assert field in answer.json()["errors"][0]["field"]
+    assert not Backfill.objects.exists()
+
+
+def test_days_are_those_of_the_owners_zone(cast):
+    cast.alice.time_zone = "Europe/Warsaw"
+    cast.alice.save()
+    account = make_account(cast.alice)
+    said = Api(cast.alice).post(path(account), {"since": "2026-07-01", "until": "2026-07-31"}).json()
+    assert (said["since"], said["until"]) == ("2026-06-30T22:00:00Z", "2026-07-31T22:00:00Z")
+    assert Backfill.objects.get().zone == "Europe/Warsaw"
+
+
+@pytest.mark.parametrize("visibility", ["everyone", "owner_and_managers", "owner"])
+def test_only_who_may_see_the_messages_sees_the_backfill_and_only_the_owner_starts_it(cast, visibility):
+    account = make_account(cast.alice, visibility=visibility)
+    sees = {"everyone": {cast.bob, cast.erin}, "owner_and_managers": {cast.bob}, "owner": set()}[visibility]
+    for viewer in (cast.bob, cast.charlie, cast.erin):
+        status = Api(viewer).post(path(account), {"since": "2026-01-05"}).status_code
+        assert status == (403 if viewer in sees else 404)
+    Api(cast.alice).post(path(account), {"since": "2026-01-05"})
+    for viewer in (cast.bob, cast.charlie, cast.erin):
+        assert Api(viewer).get(path(account)).status_code == (200 if viewer in sees else 404)
+        paused = Api(viewer).call("PATCH", path(account), {"paused": True})
+        assert paused.status_code == (200 if viewer in sees else 404)
+    assert Api(None).get(path(account)).status_code == 401
+
+
+def test_a_deactivated_account_begins_nothing_but_can_be_read_and_stopped(cast):
+    account = make_account(cast.alice)
+    api = Api(cast.alice)
+    api.post(path(account), {"since": "2026-01-05"})
+    EmailAccount.objects.update(state="deactivated")
+    refused = api.post(path(account), {"since": "2026-01-05"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "account_deactivated")
+    assert api.get(path(account)).status_code == 200
+    assert api.call("DELETE", path(account)).status_code == 204
+    assert api.call("DELETE", "/email-accounts/999/backfill").status_code == 404
+
+
+# -- what is offered
+
+
+def to_the_end(account) -> None:
+    for _ in range(20):
+        outcome = services.sync_account(account.pk)
+        if not (outcome.more or outcome.more_history):
+            return
+    raise AssertionError("never done")
+
+
+def test_a_wider_direction_offers_what_was_skipped_in_the_window_and_before_it(connect, mailbox):
+    account = connect(mailbox, store="received")
+    mailbox.fill([(mails.mail(message_id=f"<{n}@x.example>"), ago(n)) for n in (30, 2)])
+    own = [(mails.mail(sender=mailbox.address, message_id=f"<s{n}@x.example>"), ago(n)) for n in (31, 3)]
+    mailbox.fill(own, folder="Sent")
+    history.fetch(account, account.owner, history.Wanted(since=ago(60)))
+    to_the_end(account)
+    assert ids(account) == {"30@x.example", "2@x.example"}
+    assert not history.offer(account)
+    EmailAccount.objects.update(store="both")
+    account.refresh_from_db()
+    assert history.offer(account).skipped == 2
+    history.fetch_skipped(account, account.owner)
+    to_the_end(account)
+    assert ids(account) == {"30@x.example", "2@x.example", "s31@x.example", "s3@x.example"}
+    assert not history.offer(account)
+
+
+def test_a_folder_chosen_later_is_offered_the_history_of_the_others(connect, mailbox):
+    account = connect(mailbox)
+    mailbox.fill([(mails.mail(message_id="<i@x.example>"), ago(30))])
+    mailbox.fill([(mails.mail(message_id="<p@x.example>"), ago(40))], folder="Projekty")
+    history.fetch(account, account.owner, history.Wanted(since=ago(60)))
+    to_the_end(account)
+    account.folders.filter(name="Projekty").update(selected=True)
+    offered = history.offer(account)
+    assert offered.folders == ("Projekty",) and offered.since == ago(60)
+    history.fetch_skipped(account, account.owner)
+    to_the_end(account)
+    assert ids(account) == {"i@x.example", "p@x.example"} and not history.offer(account)
+
+
+def test_an_estimate_is_asked_from_the_server(connect, mailbox):
+    account = connect(mailbox)
+    mailbox.fill([(mails.mail(message_id=f"<{n}@x.example>"), ago(n)) for n in range(20, 60)])
+    services.sync_account(account.pk)
+    wanted = history.wanted_range(account, (datetime.now(UTC) - timedelta(days=40)).date().isoformat(), None, None)
+    assert abs(history.estimate(account, wanted) - 21) <= 1
+
+
+def test_the_offer_is_the_owners_to_take(cast):
+    account = make_account(cast.alice)
+    with pytest.raises(Exception, match="Only the owner"):
+        history.fetch_skipped(account, make_user("x@ours.example", "admin"))
