@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import re
 import socket
@@ -12,15 +13,18 @@ import time
 from collections.abc import Callable
 
 _CHUNK_BYTES = 65_536
+_LITERAL = re.compile(rb"\{(\d+)\}\r\n")
+_TAGGED_OK = re.compile(rb"^[A-Za-z]+\d+ OK ", re.MULTILINE)
 
 
 class Proxy:
     """Listens on `port`, forwards to target_port on loopback. Change the attributes at any time.
 
     delay_seconds: added to each direction (half a round trip).
-    cut_after: bytes to the client after which its connection is reset, once; None: never.
-    black_hole: accepts and says nothing. drip_seconds: pause after each single byte to the client.
-    rewrite: changes chunks on their way to the client. to_client, to_server: bytes so far.
+    cut_after: bytes to the client after which its connection is reset (half_close: told the end), once; None: never.
+    black_hole: accepts and says nothing. silent_from: turns it on when the client sends these bytes.
+    drip_seconds: pause after each single byte to the client. rewrite: changes chunks on their way to the client.
+    inject: raw lines put before the next tagged OK, once. to_client, to_server: bytes so far.
     """
 
     def __init__(self, target_port: int, *, delay_seconds: float = 0.0) -> None:
@@ -30,7 +34,10 @@ class Proxy:
         self.black_hole = False
         self.drip_seconds = 0.0
         self.rewrite: Callable[[bytes], bytes] | None = None
-        self.to_client = self.to_server = self.connections = self.cuts = 0
+        self.half_close = False
+        self.silent_from = b""
+        self.inject = b""
+        self.to_client = self.to_server = self.connections = self.cuts = self.lies = 0
         self.sent = bytearray()
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
@@ -53,6 +60,31 @@ class Proxy:
         """Take capabilities out of what the server offers; the length of the line changes, as it does in life."""
         pattern = re.compile(rb" (?:" + b"|".join(re.escape(name.encode()) for name in capabilities) + rb")(?=[ \]\r])")
         self.rewrite = lambda raw: pattern.sub(b"", raw)
+
+    def lie_about_literal(self, *, number: int, change: int) -> None:
+        """Add `change` to the length of the number-th literal from now on, once; `lies` tells when."""
+        seen = itertools.count(1)
+        self.lies = 0
+
+        def lie(found: re.Match[bytes]) -> bytes:
+            if next(seen) != number:
+                return found.group()
+            self.lies += 1
+            return b"{%d}\r\n" % max(0, int(found.group(1)) + change)
+
+        self.rewrite = lambda raw: _LITERAL.sub(lie, raw)
+
+    def cut_in_literal(self, *, number: int) -> None:
+        """Cut in the middle of the number-th literal from now on, once."""
+        seen = itertools.count(1)
+
+        def look(raw: bytes) -> bytes:
+            for found in _LITERAL.finditer(raw):
+                if next(seen) == number:
+                    self.cut_after = self.to_client + found.end() + int(found.group(1)) // 2
+            return raw
+
+        self.rewrite = look
 
     def stop(self) -> None:
         """Close everything."""
@@ -107,7 +139,10 @@ class Proxy:
                 raw = self.rewrite(raw)
                 if not raw:
                     continue  # rewritten to nothing is not the end
+            if to_client and self.inject and (tagged := _TAGGED_OK.search(raw)):
+                raw, self.inject = raw[: tagged.start()] + self.inject + raw[tagged.start() :], b""
             if not to_client:
+                self.black_hole |= bool(self.silent_from) and self.silent_from in raw
                 self.sent += raw
                 self.to_server += len(raw)
             chunks.put((time.monotonic() + self.delay_seconds, raw))
@@ -152,6 +187,9 @@ class Proxy:
             part, self.cut_after = raw[: max(0, self.cut_after - self.to_client)], None
             self.cuts += 1
         self._deliver(part, sink, True)
+        if self.half_close:
+            sink.shutdown(socket.SHUT_WR)
+            return True
         for each in (sink, source):
             _reset(each)
         return True
