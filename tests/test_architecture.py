@@ -9,6 +9,7 @@ from django.apps import apps
 
 STAIRS = [
     {"config"},
+    {"demo"},
     {"sync", "wall", "dashboard", "sending"},
     {"assignment"},
     {"mailstore"},

@@ -13,6 +13,8 @@ def main() -> None:
         arguments[0] = arguments[0].replace("-", "_")
     if arguments and arguments[0] in ("up", "web", "worker"):
         _flags_to_environment(arguments)
+    if arguments[:2] == ["demo", "load"]:
+        os.environ["MAILWALL_DEMO"] = "1"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailwall.config.settings")
     from django.core.management import execute_from_command_line  # noqa: PLC0415 -- needs the lines above
 
@@ -23,6 +25,7 @@ def _flags_to_environment(arguments: list[str]) -> None:
     """Settings are read once, at import: flags that decide them must stand in the environment before."""
     if "--demo" in arguments:
         os.environ["MAILWALL_DEMO"] = "1"
+        os.environ.setdefault("MAILWALL_SYNC_INTERVAL_SECONDS", "15")
         os.environ["MAILWALL_DATA_DIR"] = _flag(arguments, "--data") or "./demo-data"
     elif data := _flag(arguments, "--data"):
         os.environ["MAILWALL_DATA_DIR"] = data

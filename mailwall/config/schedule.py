@@ -31,6 +31,7 @@ def entries() -> list[Entry]:
     return [
         Entry("synchronise due accounts", tick_seconds, sync_tasks.tick),
         Entry("review unassigned messages", 20.0, assignment_tasks.review_if_due),
+        Entry("drop old runs", 3600.0, sync_tasks.tidy),
     ]
 
 

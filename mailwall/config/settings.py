@@ -125,11 +125,12 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL]
 # -- what administrators may set
 
 REDIS_URL = env_text("MAILWALL_REDIS_URL")
+DEMO = env_bool("MAILWALL_DEMO", (DATA_DIR / "demo").is_dir())
 SYNC_INTERVAL_SECONDS = env_int("MAILWALL_SYNC_INTERVAL_SECONDS", 180, low=1, high=86_400)
 IMPORT_WINDOW_DAYS = env_int("MAILWALL_IMPORT_WINDOW_DAYS", 14, low=1, high=36_500)
 MAX_FAILED_ATTEMPTS = env_int("MAILWALL_MAX_FAILED_ATTEMPTS", 10, low=1, high=1_000)
 REVIEW_TIME = env_time("MAILWALL_REVIEW_TIME", "03:00")
-MAIL_HOSTS_ALLOW = env_list("MAILWALL_MAIL_HOSTS_ALLOW")
+MAIL_HOSTS_ALLOW = env_list("MAILWALL_MAIL_HOSTS_ALLOW") + (("127.0.0.1",) if DEMO else ())
 MAIL_CA_FILE = env_text("MAILWALL_MAIL_CA_FILE")
 WEB_PROCESSES = env_int("MAILWALL_WEB_PROCESSES", 1, low=1, high=64)
 WEB_THREADS = env_int("MAILWALL_WEB_THREADS", 32, low=1, high=512)
@@ -141,6 +142,7 @@ LEASE_SECONDS = 120
 
 INSTALLED_APPS = [
     "mailwall.config.apps.ConfigConfig",
+    "mailwall.demo",
     "mailwall.dashboard",
     "mailwall.wall",
     "mailwall.sending",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import resource
 import selectors
 import time
 from collections.abc import Callable, Iterable
@@ -223,6 +224,23 @@ class Watcher:
         if watched.session is not None:
             watched.session.wire.close()
         watched.session = watched.idle = None
+
+
+def watch(tell: Callable[[int], None], *, limit: int, stopping: Callable[[], bool]) -> None:
+    """Hold up to `limit` connections until stopping() says so; returns at once when the limit is 0."""
+    if not limit:
+        return
+    _allow_files(limit + 200)
+    logger.info("watching", extra={"limit": limit})
+    Watcher(tell, limit=limit).run(stopping)
+
+
+def _allow_files(number: int) -> None:
+    """A connection is an open file; the system's soft limit is often 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def targets(limit: int) -> Iterable[Target]:

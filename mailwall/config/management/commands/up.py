@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from mailwall.config import prepare
+from mailwall.demo import services as demo_services
+from mailwall.demo.wording import people_lines
 from mailwall.team import services as team_services
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--data", help="the data folder (also MAILWALL_DATA_DIR)")
+        parser.add_argument("--demo", action="store_true", help="with sample people and mail, in ./demo-data")
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = threading.Event()
@@ -52,21 +55,12 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         prepare.prepare_files()
         migrated = self._migrate()
+        if settings.DEMO:
+            self._load_demo()
         parts = [
-            Part(
-                "web",
-                [
-                    sys.executable,
-                    "-m",
-                    "mailwall.config",
-                    "web",
-                    "--host",
-                    options["host"],
-                    "--port",
-                    str(options["port"]),
-                ],
-            ),
-            Part("worker", [sys.executable, "-m", "mailwall.config", "worker"]),
+            *([_part("mail server of the demo", "demo", "serve")] if settings.DEMO else []),
+            _part("web", "web", "--host", options["host"], "--port", str(options["port"])),
+            _part("worker", "worker", "--watch"),
         ]
         self._greet(migrated)
         try:
@@ -93,7 +87,20 @@ class Command(BaseCommand):
         link = team_services.make_setup_link(settings.BASE_URL) if migrated else None
         if link:
             self.stdout.write(f"Nobody can sign in yet. Create the first administrator here, once: {link}")
+        for line in people_lines(demo) if settings.DEMO and (demo := demo_services.loaded()) else ():
+            self.stdout.write(line)
         self.stdout.flush()
+
+    def _load_demo(self) -> None:
+        try:
+            if demo_services.loaded() is None:
+                demo_services.load()
+        except demo_services.DemoRefused as error:
+            raise CommandError(f"{error.message} (data: {settings.DATA_DIR})") from error
+
+
+def _part(name: str, *arguments: str) -> Part:
+    return Part(name, [sys.executable, "-m", "mailwall.config", *arguments])
 
 
 def _keep_running(part: Part) -> None:

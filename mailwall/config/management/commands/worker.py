@@ -20,6 +20,8 @@ from huey.consumer import Consumer
 
 from mailwall import queue
 from mailwall.config import schedule
+from mailwall.sync import idle
+from mailwall.sync import tasks as sync_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--queue", choices=["fast", "bulk", "all"], default="all")
         parser.add_argument("--concurrency", type=int, default=settings.WORKER_CONCURRENCY)
+        parser.add_argument("--watch", action="store_true", help="also hold the connections of `mailwall watch`")
 
     def handle(self, *args: Any, **options: Any) -> None:
         concurrency = max(1, options["concurrency"])
@@ -53,6 +56,8 @@ class Command(BaseCommand):
             consumers.append(_consumer(queue.bulk, concurrency, max_delay=1.0))
         for consumer in consumers:
             consumer.start()
+        if options["watch"]:
+            threading.Thread(target=_watch, name="watch", daemon=True).start()
         logger.info("worker started", extra={"queue": options["queue"], "concurrency": concurrency})
         _tick_until_stopped(consumers)
         _stop(consumers)
@@ -79,6 +84,10 @@ def _import_tasks() -> None:
             except ModuleNotFoundError as error:
                 if error.name != f"{app.name}.tasks":
                     raise
+
+
+def _watch() -> None:
+    idle.watch(sync_tasks.pushed, limit=settings.PUSH_CONNECTIONS, stopping=queue.stopping.is_set)
 
 
 def _tick_until_stopped(consumers: list[QuietConsumer]) -> None:
