@@ -109,3 +109,12 @@ def translated(msgid: str, params: Mapping[str, Any], fallback: str) -> str:
         return gettext(msgid) % params if params else gettext(msgid)
     except (KeyError, TypeError, ValueError):
         return fallback
+
+
+class ImportRuleRefused(AccountError):
+    """A rule about what is never imported that cannot be added or removed."""
+
+    code = "import_rule_refused"
+    MSGID_NO_ADDRESS = _("“%(value)s” is neither an email address nor a domain such as bank.example.")
+    MSGID_NOT_YOURS = _("Only an administrator may change what holds for the whole workspace.")
+    MSGID_GONE = _("There is no such rule any more.")

@@ -9,8 +9,10 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from mailwall.email_accounts.import_rules import ImportRuleKind
 from mailwall.team import rules
 from mailwall.team.models import Team, User
 
@@ -149,3 +151,43 @@ class EmailAccount(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+
+#: what each kind of rule keeps out, in words
+IMPORT_RULE_LABELS: dict[str, Promise] = {
+    ImportRuleKind.ADDRESS: _("Mail with this address"),
+    ImportRuleKind.DOMAIN: _("Mail with this domain"),
+    ImportRuleKind.COLLEAGUES: _("Mail only between colleagues"),
+    ImportRuleKind.LISTS: _("Newsletters and mailing lists"),
+    ImportRuleKind.BULK: _("Bulk mail"),
+}
+
+
+class ImportRule(models.Model):
+    """Mail that is never imported: of all the owner's accounts, of one account, or (neither) of the whole workspace.
+
+    value: a normal address, or a domain in lower case; '' for the other kinds. What is stored stays.
+    """
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    account = models.ForeignKey(EmailAccount, null=True, on_delete=models.CASCADE, related_name="import_rules")
+    kind = models.CharField(max_length=20, choices=IMPORT_RULE_LABELS.items())
+    value = models.CharField(max_length=320, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(owner=None) | Q(account=None), name="import_rule_of_one_scope"),
+            models.UniqueConstraint(
+                fields=["kind", "value"], condition=Q(owner=None, account=None), name="import_rule_once_for_all"
+            ),
+            models.UniqueConstraint(fields=["owner", "kind", "value"], name="import_rule_once_per_owner"),
+            models.UniqueConstraint(fields=["account", "kind", "value"], name="import_rule_once_per_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"import rule {self.pk}"
+
+    @property
+    def is_for_all(self) -> bool:
+        return self.owner_id is None and self.account_id is None

@@ -21,6 +21,7 @@ from mailwall.imap.types import FetchedMessage, Overview
 from mailwall.mime.types import BodyPart
 
 ChooseSections = Callable[[BodyPart], Sequence[BodyPart]]
+WantsText = Callable[[bytes, BodyPart], bool]
 
 WINDOW_MESSAGES = 250
 WHOLE_LIMIT_BYTES = 262_144
@@ -101,12 +102,14 @@ class FetchStream:
         commands: Commands,
         choose_sections: ChooseSections,
         *,
+        wants_text: WantsText | None = None,
         section_limit_bytes: int = SECTION_LIMIT_BYTES,
         whole_limit_bytes: int = WHOLE_LIMIT_BYTES,
         batches_in_flight: int = 4,
     ) -> None:
         self._commands = commands
         self._choose_sections = choose_sections
+        self._wants_text = wants_text
         self._section_limit_bytes = section_limit_bytes
         self._whole_limit_bytes = whole_limit_bytes
         self.batches_in_flight = batches_in_flight
@@ -213,6 +216,8 @@ class FetchStream:
         if record.structure is None or not record.raw_header:
             record.whole = record.size_bytes <= self._whole_limit_bytes
             return record.size_bytes if record.whole else 0
+        if self._wants_text is not None and not self._wants_text(record.raw_header, record.structure):
+            return 0
         parts = self._choose_sections(record.structure)
         record.wanted = tuple(part.section for part in parts)
         return sum(min(part.size_bytes, self._section_limit_bytes) for part in parts)

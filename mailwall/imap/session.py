@@ -16,7 +16,7 @@ from mailwall.imap import bodystructure, connect, fetch, folders, idle, reader
 from mailwall.imap.commands import Commands, Completion, quoted, uid_sets
 from mailwall.imap.dates import format_date, format_internaldate
 from mailwall.imap.errors import ImapBusy, ImapError, ImapFolderGone, ImapProtocolError, masked, not_connected
-from mailwall.imap.fetch import SECTION_LIMIT_BYTES, WHOLE_LIMIT_BYTES, ChooseSections
+from mailwall.imap.fetch import SECTION_LIMIT_BYTES, WHOLE_LIMIT_BYTES, ChooseSections, WantsText
 from mailwall.imap.reader import Response
 from mailwall.imap.types import FetchedMessage, FolderInfo, FolderStatus, Overview
 from mailwall.imap.wire import Wire
@@ -227,18 +227,21 @@ class ImapSession:
         uids: Iterable[int],
         *,
         choose_sections: ChooseSections,
+        wants_text: WantsText | None = None,
         section_limit_bytes: int = SECTION_LIMIT_BYTES,
         whole_limit_bytes: int = WHOLE_LIMIT_BYTES,
     ) -> Iterator[FetchedMessage]:
         """Header, structure and the chosen text sections of every UID, each exactly once, in any order.
 
-        choose_sections: part tree → the parts to fetch; no other part's bytes are asked for. A message without a
-        readable structure comes whole up to whole_limit_bytes. `problem` says why one is not complete.
+        choose_sections: part tree → the parts to fetch; no other part's bytes are asked for. wants_text: header and
+        part tree → whether any are; None: always. A message without a readable structure comes whole up to
+        whole_limit_bytes. `problem` says why one is not complete.
         Raises ImapError when the connection breaks; all given before it are complete.
         """
         stream = fetch.FetchStream(
             self._commands,
             choose_sections,
+            wants_text=wants_text,
             section_limit_bytes=section_limit_bytes,
             whole_limit_bytes=whole_limit_bytes,
             batches_in_flight=self.batches_in_flight,

@@ -5,6 +5,7 @@ The network is never used inside a transaction. A folder that cannot be read doe
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +16,8 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from mailwall.email_accounts import leases
+from mailwall.email_accounts import importing, leases
+from mailwall.email_accounts.import_rules import ImportRules
 from mailwall.imap.errors import ImapBusy, ImapError, ImapFolderGone
 from mailwall.imap.session import ImapSession
 from mailwall.imap.types import FolderStatus
@@ -181,7 +183,12 @@ class Pass:
             own_addresses=self._own_addresses,
             since=account.import_since,
             store=account.store,
+            import_rules=self._import_rules,
         )
+
+    @functools.cached_property
+    def _import_rules(self) -> ImportRules:
+        return importing.rules_of(self.work.account)
 
     def _in_window(self) -> list[int]:
         """UIDs of the open folder that may lie in the window, ascending."""

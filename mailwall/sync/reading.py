@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from mailwall.email_accounts import import_rules
+from mailwall.email_accounts.import_rules import ImportRules
 from mailwall.imap.session import ImapSession
 from mailwall.imap.types import FetchedMessage
 from mailwall.mailstore.types import IncomingMessage
 from mailwall.mime.parse import parse_message, parse_whole
 from mailwall.mime.parts import choose_text_parts
-from mailwall.mime.types import ParsedMessage
+from mailwall.mime.types import BodyPart, ParsedMessage
 from mailwall.sync import rules
 
 logger = logging.getLogger(__name__)
@@ -25,7 +27,8 @@ NO_TEXT = "no_text"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What is kept of a folder. since: for INTERNALDATE; own_addresses: folded; store: 'received', 'sent' or 'both'."""
+    """What is kept of a folder. since: for INTERNALDATE; own_addresses: folded; store: 'received', 'sent' or 'both';
+    import_rules: what is never imported."""
 
     account_id: int
     folder_id: int
@@ -33,6 +36,7 @@ class Scope:
     own_addresses: frozenset[str]
     since: datetime
     store: str
+    import_rules: ImportRules = field(default_factory=ImportRules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,13 @@ def read(session: ImapSession, uids: Sequence[int], scope: Scope) -> Generator[R
     if rules.keeps_nothing(scope.folder_role, scope.store):
         yield from _skip_all(session, uids, scope)
         return
-    fetched = session.fetch_messages(uids, choose_sections=choose_text_parts)
+
+    def wants_text(raw_header: bytes, structure: BodyPart) -> bool:
+        return not import_rules.skipping_rule(parse_message(raw_header, structure, {}), scope.import_rules)
+
+    fetched = session.fetch_messages(
+        uids, choose_sections=choose_text_parts, wants_text=None if scope.import_rules.is_empty else wants_text
+    )
     for message in _in_order(fetched, uids):
         yield interpret(message, scope)
 
@@ -102,6 +112,7 @@ def interpret(fetched: FetchedMessage, scope: Scope) -> Reading:
         return replace(seen, rule="not_parsable", failed=True)
     direction = rules.direction_of(parsed, own_addresses=scope.own_addresses, folder_role=scope.folder_role)
     rule = rules.skip_rule(internaldate=fetched.internaldate, direction=direction, since=scope.since, store=scope.store)
+    rule = rule or import_rules.skipping_rule(parsed, scope.import_rules)
     if rule:
         return replace(seen, rule=rule)
     header_bytes = len(fetched.raw_header)

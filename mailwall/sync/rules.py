@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+from mailwall.email_accounts.import_rules import ImportRuleKind
 from mailwall.imap.types import FolderInfo, FolderStatus
 from mailwall.mime.types import ParsedMessage
 
@@ -32,7 +33,7 @@ MAX_UIDVALIDITY_CHANGES_A_DAY = 3
 
 BEFORE_WINDOW, DIRECTION, REMOVED_HERE = "before_window", "direction", "removed_here"
 #: skipped by a choice of the owner, who may choose otherwise later
-MAY_BE_READ_AGAIN = (BEFORE_WINDOW, DIRECTION)
+MAY_BE_READ_AGAIN = (BEFORE_WINDOW, DIRECTION, *ImportRuleKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
