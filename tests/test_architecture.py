@@ -10,6 +10,7 @@ from django.apps import apps
 STAIRS = [
     {"config"},
     {"demo"},
+    {"sequences"},
     {"sync", "wall", "dashboard", "sending"},
     {"assignment"},
     {"mailstore"},
