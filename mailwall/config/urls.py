@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("mailwall.contacts.urls")),
     path("", include("mailwall.email_accounts.urls")),
     path("", include("mailwall.sync.urls")),
+    path("", include("mailwall.sending.urls")),
     path("", include("mailwall.assignment.urls")),
     path("", include("mailwall.wall.urls")),
     path("", include("mailwall.dashboard.urls")),

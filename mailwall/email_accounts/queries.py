@@ -39,12 +39,17 @@ def get_account(viewer: User, account_id: int) -> EmailAccount:
     return account
 
 
+def own_accounts(user: User) -> QuerySet[EmailAccount]:
+    """Connected accounts that the user owns, in the order in which they were added."""
+    return EmailAccount.objects.connected().filter(owner=user).order_by("id")
+
+
 def get_own_account(user: User, account_id: int) -> EmailAccount:
     """A connected account that the user owns.
 
     :raises Http404: it is not there, or somebody else's: sending from an account is its owner's alone.
     """
-    account = EmailAccount.objects.connected().filter(owner=user, pk=account_id).first()
+    account = own_accounts(user).filter(pk=account_id).first()
     if account is None:
         raise Http404
     return account

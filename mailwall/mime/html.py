@@ -18,7 +18,7 @@ from mailwall.mime.charsets import clean
 from mailwall.mime.html_text import html_to_text, is_excessive
 from mailwall.mime.quotes import mark_quotes, split_quoted
 
-__all__ = ["clean_html", "clean_written_html", "html_to_text", "split_quoted"]
+__all__ = ["clean_html", "clean_written_html", "html_to_text", "is_blank_html", "split_quoted"]
 
 MAX_CLEAN_LENGTH = 4 * 1024 * 1024
 MAX_NESTING = 8_000
@@ -117,6 +117,11 @@ def clean_written_html(source: str) -> str:
     if len(source) > _GUARD_FROM and is_excessive(source, max_depth=MAX_NESTING, max_attributes=MAX_ATTRIBUTES):
         return f'<div style="white-space:pre-wrap">{entities.escape(html_to_text(source))}</div>'
     return _written_cleaner().clean(source).strip()
+
+
+def is_blank_html(cleaned: str) -> bool:
+    """Whether there is nothing to see, as in the empty paragraph of an editor."""
+    return "<img" not in cleaned and "<hr" not in cleaned and not html_to_text(cleaned).strip()
 
 
 @lru_cache(maxsize=1)

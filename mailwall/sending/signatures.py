@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from mailwall.email_accounts.models import EmailAccount
-from mailwall.mime.html import clean_written_html
+from mailwall.mime.html import clean_written_html, is_blank_html
 from mailwall.sending.errors import TextTooLong
 from mailwall.sending.models import Signature
 from mailwall.team.models import User
@@ -40,6 +40,7 @@ def save_signature(user: User, html: str, account: EmailAccount | None = None) -
     :raises TextTooLong: nothing is stored.
     """
     cleaned = clean_written_html(checked_size(html, MAX_SIGNATURE_BYTES))
+    cleaned = "" if is_blank_html(cleaned) else cleaned
     mine = Signature.objects.filter(user=user, account=account)
     if not mine.update(html=cleaned):
         try:

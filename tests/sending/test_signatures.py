@@ -44,6 +44,12 @@ def test_an_account_uses_the_general_signature_until_it_has_its_own(cast):
     assert signatures.signature_for(cast.alice, private) == "<p>General</p>"
 
 
+@pytest.mark.parametrize("nothing", ["<p><br></p>", "<p>&nbsp;</p>\n", "<script>x()</script>"])
+def test_the_empty_paragraph_of_an_editor_is_no_signature(cast, nothing):
+    assert signatures.save_signature(cast.alice, nothing) == ""
+    assert signatures.save_signature(cast.alice, '<img src="https://a.example/b.png">') != ""
+
+
 def test_an_empty_signature_of_an_account_is_one(cast):
     account = make_account(cast.alice)
     signatures.save_signature(cast.alice, "<p>General</p>")
