@@ -28,6 +28,7 @@ from mailwall.wall.rules import SearchQuery
 NOTE_RANK, EMAIL_RANK = 0, 1
 MAX_COUNTED = 1_000
 MAX_THREAD = 100
+_CROWD = timedelta(minutes=1)  # messages of a crowded second have ids of the next ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +167,7 @@ def filtered(viewer: User, wanted: MailFilter) -> MessageQuerySet:
     if wanted.since is not None:
         rows = rows.filter(internaldate__gte=wanted.since, pk__gte=key_before(wanted.since))
     if wanted.until is not None:
-        rows = rows.filter(internaldate__lt=wanted.until, pk__lt=search.first_key_after(wanted.until))
+        rows = rows.filter(internaldate__lt=wanted.until, pk__lt=key_before(wanted.until + _CROWD))
     return search.narrow(rows, viewer, wanted.query)
 
 

@@ -8,7 +8,7 @@ so that a common word in a large store costs them nothing. The visible copies of
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,7 +18,7 @@ from django.db.models.expressions import RawSQL
 
 from mailwall.mailstore import search_index, sql
 from mailwall.mailstore.models import Message, MessageQuerySet
-from mailwall.mailstore.rules import key_before
+from mailwall.mailstore.rules import FUTURE_TOLERANCE, key_before
 from mailwall.team.models import User
 from mailwall.wall import rules
 from mailwall.wall.models import Note
@@ -26,7 +26,6 @@ from mailwall.wall.rules import SearchQuery, Term
 
 NOTES = "wall_note_search"
 SEES_LITTLE = 2_000  # messages; below it each is looked up in the index
-_CROWD = timedelta(minutes=1)
 MAX_BEST = 500  # newest hits among which best-first chooses
 _RANKS = (("subject",), ("subject", "sender", "recipients"))
 
@@ -124,15 +123,13 @@ def _narrow_fields(rows: MessageQuerySet, viewer: User, query: SearchQuery) -> M
         rows = rows.filter(has_attachments=True)
     since, before = _bounds(viewer, query)
     if since is not None:
-        rows = rows.filter(internaldate__gte=since, pk__gte=key_before(since))
-    if before is not None:
-        rows = rows.filter(internaldate__lt=before, pk__lt=first_key_after(before))
-    return rows
+        rows = rows.filter(date__gte=since, pk__gte=_least_key(since))
+    return rows if before is None else rows.filter(date__lt=before)
 
 
-def first_key_after(moment: datetime) -> int:
-    """Above the ids of all messages before `moment`; messages of a crowded second have ids of the next ones."""
-    return key_before(moment + _CROWD)
+def _least_key(since: datetime) -> int:
+    """Below the ids of all messages dated `since` or later: no honest Date is over a day ahead of the arrival."""
+    return key_before(since - FUTURE_TOLERANCE)
 
 
 def _bounds(viewer: User, query: SearchQuery) -> tuple[datetime | None, datetime | None]:
@@ -193,9 +190,8 @@ def _sees_little(viewer: User) -> bool:
 
 def _id_bounds(viewer: User, query: SearchQuery, before: int | None) -> tuple[int, int]:
     """Least id and first id above, for the index to start and stop at."""
-    since, until = _bounds(viewer, query)
-    above = [bound for bound in (before, first_key_after(until) if until else None) if bound is not None]
-    return (key_before(since) if since else 0, min(above, default=2**63 - 1))
+    since, _ = _bounds(viewer, query)
+    return (_least_key(since) if since else 0, 2**63 - 1 if before is None else before)
 
 
 def _walk_index(leading: MessageQuerySet, match: str, bounds: tuple[int, int], limit: int) -> list[int]:
