@@ -55,6 +55,17 @@ def get_own_account(user: User, account_id: int) -> EmailAccount:
     return account
 
 
+def readable_account(viewer: User, account_id: int) -> EmailAccount:
+    """One account of accounts_for(viewer) whose messages the viewer may see.
+
+    :raises Http404: it is not there, or not the viewer's to see.
+    """
+    account = get_account(viewer, account_id)
+    if not message_accounts(viewer, [account.pk]):
+        raise Http404
+    return account
+
+
 def message_accounts(viewer: User, account_ids: list[int]) -> set[int]:
     """Those of the accounts whose messages the viewer may see."""
     accounts = EmailAccount.objects.messages_visible_to(viewer)

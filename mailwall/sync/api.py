@@ -405,9 +405,7 @@ def _account(viewer: Any, account_id: int) -> EmailAccount:
 def readable_account(request: HttpRequest, account_id: int) -> EmailAccount:
     """An account that works and whose messages the caller may see."""
     viewer: Any = request.user
-    account = _account(viewer, account_id)
-    if not account_queries.message_accounts(viewer, [account.pk]):
-        raise Http404
+    account = account_queries.readable_account(viewer, _account(viewer, account_id).pk)
     if account.state == State.DEACTIVATED and request.method in ("POST", "PUT"):
         raise problem_of(account_errors.AccountDeactivated())
     return account

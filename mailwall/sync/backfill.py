@@ -122,10 +122,13 @@ def latest(account: EmailAccount) -> BackfillProgress | None:
     sums = backfill.folders.aggregate(total=Sum("total"), done=Sum("done"))
     total, done = sums["total"] or 0, sums["done"] or 0
     state, eta_at, now = backfill.state, None, timezone.now()
-    if state == Backfill.State.RUNNING and not _is_its_hour(backfill, now):
+    if state == Backfill.State.RUNNING and not is_its_hour(backfill, now):
         state = Backfill.State.WAITING
     if state == Backfill.State.RUNNING and done and backfill.working_seconds:
-        eta_at = now + timedelta(seconds=backfill.working_seconds * (total - done) / done)
+        seconds = backfill.working_seconds / done
+        if backfill.per_minute:
+            seconds = max(seconds, 60 / backfill.per_minute)
+        eta_at = now + timedelta(seconds=seconds * (total - done))
     return BackfillProgress(
         backfill=backfill, state=state, total=total, done=done, stored=backfill.stored, eta_at=eta_at
     )
@@ -161,12 +164,13 @@ def _make_due(account_id: int) -> None:
 def runnable(account_id: int, now: datetime) -> Backfill | None:
     """The backfill that may take a step now: not paused, within its hours, below its limit of this minute."""
     backfill = Backfill.objects.filter(account_id=account_id, account__state=State.ACTIVE, state__in=ACTIVE[:2]).first()
-    if backfill is None or not _is_its_hour(backfill, now):
+    if backfill is None or not is_its_hour(backfill, now):
         return None
     return backfill if _allowance(backfill, now) else None
 
 
-def _is_its_hour(backfill: Backfill, now: datetime) -> bool:
+def is_its_hour(backfill: Backfill, now: datetime) -> bool:
+    """Whether its hours of the day allow it to run."""
     return rules.is_within_hours(now, backfill.zone, backfill.begins, backfill.ends)
 
 
@@ -184,10 +188,13 @@ def take_step(session: ImapSession, work: Work, turn: Turn, backfill: Backfill) 
     own_turn = replace(turn, seconds=STEP_SECONDS, counts=Counts())
     walk = Pass(session, replace(work, counted=False), own_turn, now=timezone.now())
     _claim(work, backfill)
+    to_read = [f for f in folders.to_read(work.account.pk) if f.uidvalidity is not None and f.import_done]
+    if backfill.folders.count() < len(to_read):  # the progress is of the whole from the beginning
+        for folder in to_read:
+            walk.guarded(folder, lambda folder=folder: _plan(walk, backfill, folder))  # type: ignore[misc]
     done = True
-    for folder in folders.to_read(work.account.pk):
-        if folder.uidvalidity is not None and folder.import_done:
-            done = walk.guarded(folder, lambda folder=folder: _read(walk, backfill, folder)) and done  # type: ignore[misc]
+    for folder in to_read:
+        done = walk.guarded(folder, lambda folder=folder: _read(walk, backfill, folder)) and done  # type: ignore[misc]
         if own_turn.is_over:
             done = False
             break
@@ -208,6 +215,12 @@ def _note(work: Work, backfill: Backfill, *, done: bool, seconds: float) -> None
         mine.update(working_seconds=F("working_seconds") + seconds)
         if done:
             mine.filter(state=Backfill.State.RUNNING).update(state=Backfill.State.DONE, finished_at=timezone.now())
+
+
+def _plan(walk: Pass, backfill: Backfill, folder: Folder) -> bool:
+    walk.examine(folder)
+    _planned(walk, backfill, folder)
+    return True
 
 
 def _read(walk: Pass, backfill: Backfill, folder: Folder) -> bool:

@@ -181,6 +181,7 @@ def _page(
     context = {
         "form": form,
         "account": account,
+        "may_read": account is not None and bool(account_queries.message_accounts(request.user, [account.pk])),
         "options": _options(form, owner) if "visibility" in form.fields else None,
         "provider": None if account else providers.find_provider(address),
         "address": address,

@@ -7,12 +7,14 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from mailwall.email_accounts import providers
 from mailwall.email_accounts import queries as account_queries
 from mailwall.email_accounts.drafts import AccountChanges, AccountDraft, ServerDraft
+from mailwall.email_accounts.errors import DraftInvalid
 from mailwall.email_accounts.models import EmailAccount, SecurityChoice, Store, Visibility
+from mailwall.sync import history
 from mailwall.team.models import User
 
 PRIVACY_FIELDS = ("store", "visibility")
@@ -22,6 +24,14 @@ _PLAIN = {"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"
 
 def _host(label: Any, **options: Any) -> forms.CharField:
     return forms.CharField(label=label, max_length=255, widget=forms.TextInput(attrs=_PLAIN), **options)
+
+
+def _day() -> forms.DateInput:
+    return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+
+def _clock() -> forms.TimeInput:
+    return forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
 
 
 def _security(**options: Any) -> forms.ChoiceField:
@@ -67,9 +77,7 @@ class AccountForm(forms.Form):
         help_text=_("Separated by commas. Mail from them counts as sent."),
     )
     window = forms.ChoiceField(label=_("How far back"), initial="days", widget=forms.RadioSelect)
-    import_since = forms.DateField(
-        label=_("Since"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    import_since = forms.DateField(label=_("Since"), required=False, widget=_day())
     visibility = forms.ChoiceField(
         label=_("Who can see these messages?"), choices=Visibility.choices, widget=forms.RadioSelect
     )
@@ -165,6 +173,44 @@ class AccountForm(forms.Form):
 
     def _aliases(self) -> tuple[str, ...]:
         return tuple(alias.strip() for alias in self.cleaned_data["aliases"].split(",") if alias.strip())
+
+
+class HistoryForm(forms.Form):
+    """A range of older messages. It only reads; history.wanted_range() says what is right."""
+
+    since = forms.DateField(label=_("Since"), widget=_day())
+    until = forms.DateField(
+        label=_("Until"),
+        required=False,
+        widget=_day(),
+        help_text=_("That day included. Left empty: all that is missing."),
+    )
+    quiet = forms.BooleanField(label=_("Only between certain hours, every day"), required=False)
+    begins = forms.TimeField(label=pgettext_lazy("hours", "From"), initial="01:00", widget=_clock())
+    ends = forms.TimeField(label=pgettext_lazy("hours", "To"), initial="05:00", widget=_clock())
+    per_minute = forms.IntegerField(
+        label=_("At most so many messages a minute"), required=False, min_value=1,
+        help_text=_("Spares a weak server. Left empty: as fast as it can, but never before new mail."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_bound and not self.data.get("quiet"):
+            self.fields["begins"].required = self.fields["ends"].required = False
+
+    def range(self, account: EmailAccount) -> history.Wanted | None:
+        """The range of a form, or None with the errors beside their fields."""
+        if not self.is_valid():
+            return None
+        read = self.cleaned_data
+        until = read["until"].isoformat() if read["until"] else None
+        between = (f"{read['begins']:%H:%M}", f"{read['ends']:%H:%M}") if read["quiet"] else None
+        try:
+            return history.wanted_range(account, read["since"].isoformat(), until, between, read["per_minute"] or 0)
+        except DraftInvalid as error:
+            for name, sentence in error.errors:
+                self.add_error({"between": "begins"}.get(name, name), sentence)
+            return None
 
 
 def initial_of(account: EmailAccount) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from math import ceil
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,11 +19,13 @@ from mailwall.email_accounts.drafts import Checker, zone_of
 from mailwall.email_accounts.errors import AccountDeactivated, NotAllowed
 from mailwall.email_accounts.models import EmailAccount, State, Store
 from mailwall.sync import backfill, folders, rules
+from mailwall.sync.backfill import BackfillProgress
 from mailwall.sync.connections import download_slot
 from mailwall.sync.models import Backfill, BackfillFolder, LedgerEntry
 from mailwall.team.models import User
 
 ESTIMATE_WAIT_SECONDS = 20.0
+TIME_LEFT_FROM = 0.05  # of the whole: before that any estimate is a guess
 MAX_PER_MINUTE = 100_000
 _LATEST = datetime(9998, 1, 1, tzinfo=UTC)
 
@@ -50,6 +53,42 @@ class Offer:
 
     def __bool__(self) -> bool:
         return bool(self.skipped or self.folders)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The backfill that is active, as people see it. waits: why it stands still: 'hours', 'account', 'begins' or ''."""
+
+    progress: BackfillProgress
+    waits: str
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.progress.done // self.progress.total if self.progress.total else 0
+
+    @property
+    def minutes_left(self) -> int | None:
+        """Of fetching, once it can be told."""
+        progress = self.progress
+        if progress.eta_at is None or progress.done < progress.total * TIME_LEFT_FROM:
+            return None
+        return max(1, ceil((progress.eta_at - timezone.now()).total_seconds() / 60))
+
+
+def standing(account: EmailAccount) -> Standing | None:
+    """The active backfill of the account."""
+    progress = backfill.latest(account)
+    if progress is None or progress.backfill.state not in backfill.ACTIVE:
+        return None
+    waits = ""
+    if progress.state != Backfill.State.PAUSED:
+        if account.state != State.ACTIVE or account.failed_attempts:
+            waits = "account"
+        elif not backfill.is_its_hour(progress.backfill, timezone.now()):
+            waits = "hours"
+        elif progress.state == Backfill.State.WAITING:
+            waits = "begins"
+    return Standing(progress=progress, waits=waits)
 
 
 def wanted_range(

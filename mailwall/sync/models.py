@@ -5,6 +5,7 @@ uid, uidvalidity, uidnext are unsigned 32 bit, modseq 63 bit (RFC 9051 §9): all
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
@@ -177,6 +178,11 @@ class Backfill(models.Model):
 
     def __str__(self) -> str:
         return f"backfill {self.pk}"
+
+    @property
+    def last_moment(self) -> datetime | None:
+        """`until` as people say it: the range ends with this day."""
+        return self.until - timedelta(microseconds=1) if self.until else None
 
 
 class BackfillFolder(models.Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailwall.sync import connecting, views
+from mailwall.sync import connecting, history_views, views
 
 app_name = "sync"
 BASE = "settings/email-accounts/"
@@ -24,6 +24,12 @@ urlpatterns = [
     path(f"{BASE}<int:account_id>/resume/", views.account_resume, name="account_resume"),
     path(f"{BASE}<int:account_id>/reactivate/", views.account_reactivate, name="account_reactivate"),
     path(f"{BASE}<int:account_id>/delete/", views.account_delete, name="account_delete"),
+    path(f"{BASE}<int:account_id>/history/", history_views.account_history, name="account_history"),
+    path(f"{BASE}<int:account_id>/history/estimate/", history_views.history_estimate, name="history_estimate"),
+    path(f"{BASE}<int:account_id>/history/skipped/", history_views.history_skipped, name="history_skipped"),
+    path(f"{BASE}<int:account_id>/history/pause/", history_views.history_pause, name="history_pause"),
+    path(f"{BASE}<int:account_id>/history/resume/", history_views.history_resume, name="history_resume"),
+    path(f"{BASE}<int:account_id>/history/stop/", history_views.history_stop, name="history_stop"),
     path("mail/<int:message_id>/attachments/<int:attachment_id>/", views.attachment, name="attachment"),
     path("mail/<int:message_id>/attachments.zip", views.all_attachments, name="all_attachments"),
     path("mail/<int:message_id>/original.eml", views.original, name="original"),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
+from django.test import Client
+from playwright.sync_api import expect, sync_playwright
 
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.sync import history, services, tasks
-from mailwall.sync.models import Backfill
+from mailwall.sync.models import Backfill, BackfillFolder, Folder
 from tests.cast import Api, make_account, make_user
 from tests.rig import mails
-from tests.sync.conftest import ago, ids
+from tests.rig.processes import free_port
+from tests.sync.conftest import NOW, ago, ids
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.live]
 
@@ -164,3 +167,94 @@ def test_the_offer_is_the_owners_to_take(cast):
     account = make_account(cast.alice)
     with pytest.raises(Exception, match="Only the owner"):
         history.fetch_skipped(account, make_user("x@ours.example", "admin"))
+
+
+# -- the page
+
+
+def page_of(account) -> str:
+    return f"/settings/email-accounts/{account.pk}/history/"
+
+
+def signed_in(user) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def test_the_page_starts_a_backfill_and_then_shows_how_far_it_is(cast):
+    account = make_account(cast.alice, last_synchronized_at=NOW)
+    client = signed_in(cast.alice)
+    sent = {"since": "2026-01-05", "quiet": "on", "begins": "01:00", "ends": "05:00", "per_minute": "600"}
+    assert client.post(page_of(account), sent).status_code == 302
+    asked = Backfill.objects.get()
+    assert (asked.begins, asked.ends, asked.per_minute, asked.requested_by) == (time(1), time(5), 600, cast.alice)
+    folder = Folder.objects.create(account=account, raw_name=b"INBOX", name="INBOX")
+    BackfillFolder.objects.create(backfill=asked, folder=folder, uidvalidity=1, low_uid=1, total=2_000, done=500)
+    Backfill.objects.update(state="running", begins=None, ends=None)
+    page = client.get(page_of(account)).content.decode()
+    assert '<progress max="2000" value="500"' in page and "500 of 2,000 messages · 25 %" in page
+    assert 'name="since"' not in page
+    client.post(f"{page_of(account)}pause/")
+    assert "is paused" in client.get(page_of(account)).content.decode()
+    client.post(f"{page_of(account)}stop/")
+    page = client.get(page_of(account)).content.decode()
+    assert 'name="since"' in page and "Stopped" in page
+
+
+def test_a_refused_range_keeps_what_was_typed(cast):
+    account = make_account(cast.alice)
+    answer = signed_in(cast.alice).post(page_of(account), {"since": "2999-01-01", "per_minute": "7"})
+    assert answer.status_code == 422
+    assert 'value="2999-01-01"' in answer.content.decode() and 'value="7"' in answer.content.decode()
+
+
+def test_an_estimate_that_fails_says_why(cast):
+    account = make_account(cast.alice, imap_port=free_port())
+    page = signed_in(cast.alice).get(f"{page_of(account)}estimate/?since=2026-01-05").content.decode()
+    assert "refuses connections" in page
+    assert "Choose the days first." in signed_in(cast.alice).get(f"{page_of(account)}estimate/").content.decode()
+
+
+def test_others_see_the_page_only_where_they_see_the_messages(cast):
+    account = make_account(cast.alice, visibility="owner_and_managers")
+    assert "Only Alice, the owner" in signed_in(cast.bob).get(page_of(account)).content.decode()
+    assert signed_in(cast.bob).post(page_of(account), {"since": "2026-01-05"}).status_code == 422
+    for viewer in (cast.charlie, cast.erin):
+        for path_ in ("", "estimate/"):
+            assert signed_in(viewer).get(page_of(account) + path_).status_code == 404
+        for deed in ("pause/", "resume/", "stop/", "skipped/"):
+            assert signed_in(viewer).post(page_of(account) + deed).status_code == 404
+    assert Client().get(page_of(account)).status_code == 302
+    assert not Backfill.objects.exists()
+
+
+@pytest.mark.browser
+def test_in_a_browser_older_messages_are_counted_fetched_and_told(connect, mailbox, live_server):
+    account = connect(mailbox)
+    mailbox.fill([(mails.mail(message_id=f"<{n}@x.example>"), ago(n)) for n in range(20, 60)])
+    services.sync_account(account.pk)
+    session = signed_in(account.owner).cookies["sessionid"].value
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        context = chromium.new_context(base_url=live_server.url, locale="en", viewport={"width": 375, "height": 800})
+        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        page = context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.goto(page_of(account))
+        page.get_by_label("Since").fill(ago(39.5).date().isoformat())
+        page.keyboard.press("Tab")
+        expect(page.locator("#estimate")).to_contain_text("About 2")
+        page.get_by_role("button", name="Fetch older messages").click()
+        expect(page.get_by_role("heading", name="Fetching older messages waits")).to_be_visible()
+        page.get_by_role("button", name="Pause").click()
+        expect(page.get_by_role("heading", name="is paused")).to_be_visible()
+        expect(page.locator("#history-pause")).to_be_focused()
+        page.get_by_role("button", name="Resume").click()
+        expect(page.get_by_role("button", name="Pause")).to_be_visible()
+        to_the_end(account)
+        expect(page.locator("#history table")).to_contain_text("Done")  # by itself, from the poll
+        assert len(ids(account)) == Backfill.objects.get().stored in (20, 21)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") and not complaints
+        chromium.close()
