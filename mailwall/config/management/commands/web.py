@@ -28,6 +28,7 @@ class Command(BaseCommand):
             sys.executable,
             [
                 sys.executable, "-m", "gunicorn", "mailwall.config.wsgi:application",
+                "--config", "python:mailwall.config.gunicorn_limits",
                 "--bind", f"{host}:{options['port']}",
                 "--worker-class", "gthread",
                 "--workers", str(settings.WEB_PROCESSES),
