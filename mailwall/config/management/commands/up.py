@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from mailwall.config import prepare
+from mailwall.config.management.commands.web import gunicorn_command
 from mailwall.demo import services as demo_services
 from mailwall.demo.wording import people_lines
 from mailwall.team import services as team_services
@@ -59,7 +60,7 @@ class Command(BaseCommand):
             self._load_demo()
         parts = [
             *([_part("mail server of the demo", "demo", "serve")] if settings.DEMO else []),
-            _part("web", "web", "--host", options["host"], "--port", str(options["port"])),
+            Part("web", gunicorn_command(options["host"], options["port"])),  # `mailwall web` would prepare again
             _part("worker", "worker", "--watch"),
         ]
         self._greet(migrated)
@@ -106,7 +107,8 @@ def _part(name: str, *arguments: str) -> Part:
 def _keep_running(part: Part) -> None:
     """Start a part that is not running; one that keeps dying waits longer each time, up to 30 s."""
     if part.process is not None and part.process.poll() is not None:
-        logger.error("%s ended and is started again", part.name, extra={"status": part.process.returncode})
+        extra = {"part": part.name, "status": part.process.returncode}
+        logger.error("a part ended and is started again", extra=extra)
         lived = time.monotonic() - part.start_at
         part.starts = 0 if lived > 60 else part.starts + 1
         part.start_at = time.monotonic() + min(30.0, 0.5 * 2**part.starts if part.starts > 1 else 0.0)

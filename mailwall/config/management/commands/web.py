@@ -23,20 +23,23 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         prepare.prepare_files()
-        host = f"[{options['host']}]" if ":" in options["host"] else options["host"]
-        os.execv(  # noqa: S606 -- our own interpreter, our own arguments
-            sys.executable,
-            [
-                sys.executable, "-m", "gunicorn", "mailwall.config.wsgi:application",
-                "--config", "python:mailwall.config.gunicorn_limits",
-                "--bind", f"{host}:{options['port']}",
-                "--worker-class", "gthread",
-                "--workers", str(settings.WEB_PROCESSES),
-                "--threads", str(settings.WEB_THREADS),
-                "--timeout", "120",
-                "--graceful-timeout", "5",
-                "--keep-alive", "5",
-                "--max-requests", "0",
-                "--log-level", "warning",
-            ],
-        )  # fmt: skip
+        command = gunicorn_command(options["host"], options["port"])
+        os.execv(command[0], command)  # noqa: S606 -- our own interpreter, our own arguments
+
+
+def gunicorn_command(host: str, port: int) -> list[str]:
+    """The server's own command line, for files that are prepared."""
+    host = f"[{host}]" if ":" in host else host
+    return [
+        sys.executable, "-m", "gunicorn", "mailwall.config.wsgi:application",
+        "--config", "python:mailwall.config.gunicorn_limits",
+        "--bind", f"{host}:{port}",
+        "--worker-class", "gthread",
+        "--workers", str(settings.WEB_PROCESSES),
+        "--threads", str(settings.WEB_THREADS),
+        "--timeout", "120",
+        "--graceful-timeout", "5",
+        "--keep-alive", "5",
+        "--max-requests", "0",
+        "--log-level", "warning",
+    ]  # fmt: skip
