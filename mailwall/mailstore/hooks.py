@@ -6,7 +6,11 @@ Higher rooms register here in their AppConfig.ready(): explicit and in one direc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Sequence
+
+from mailwall.errors import MailwallError
+from mailwall.team.models import User
 
 MessagesArrived = Callable[[Sequence[int], bool], None]
 
@@ -27,3 +31,36 @@ def tell_messages_arrived(message_ids: Sequence[int], *, history: bool) -> None:
     if message_ids:
         for listener in _listeners:
             listener(message_ids, history)
+
+
+#: viewer, message id, attachment id → the decoded bytes, from the mail server
+AttachmentSource = Callable[[User, int, int], Generator[bytes, None, None]]
+
+_sources: list[AttachmentSource] = []
+
+
+class AttachmentTooLarge(MailwallError):
+    """The file has more bytes than the server had told."""
+
+    code = "attachment_too_large"
+
+
+def on_attachment_asked(source: AttachmentSource) -> None:
+    """Have `source` fetch the attachments that `read_attachment` asks for: the room that speaks IMAP."""
+    _sources[:] = [source]
+
+
+def read_attachment(viewer: User, message_id: int, attachment_id: int, *, limit_bytes: int) -> bytes:
+    """An attachment that the viewer may see, whole.
+
+    :raises MailwallError: it cannot be had, `retryable` says whether later; AttachmentTooLarge.
+    """
+    pieces: list[bytes] = []
+    size_bytes = 0
+    with contextlib.closing(_sources[0](viewer, message_id, attachment_id)) as chunks:
+        for chunk in chunks:
+            pieces.append(chunk)
+            size_bytes += len(chunk)
+            if size_bytes > limit_bytes:
+                raise AttachmentTooLarge("The file is too large.")
+    return b"".join(pieces)

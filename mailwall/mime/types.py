@@ -85,3 +85,34 @@ class ParsedMessage:
     automatic: str = ""
     list_id: str = ""
     defects: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftFile:
+    """A file of a draft. content_type: 'type/subtype'. content_id: of an inline part that the HTML shows, else ''."""
+
+    filename: str
+    content_type: str
+    raw_content: bytes
+    content_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A mail to be written as bytes. Ids without angle brackets. There is no Bcc: that is the envelope's alone.
+
+    text and html: the two sides of the same body, '' for none. headers: further fields, names as they are to be spelt.
+    """
+
+    from_: Address
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    subject: str = ""
+    text: str = ""
+    html: str = ""
+    files: tuple[DraftFile, ...] = ()
+    message_id: str
+    date: datetime
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()

@@ -40,8 +40,24 @@ class SendingInactive(SendingError):
     MSGID = _("Sending from %(address)s is switched off.")
     MSGID_NO_SMTP = _("%(address)s only receives: it has no server for sending.")
     MSGID_NONE = _("You have no email account that can send. Connect one, or add a server for sending to yours.")
+    MSGID_REFUSED = _("The mail server of %(address)s refuses to sign in for sending: %(reason)s")
     MSGID_BASIC = _("In the Basic package only your default account sends: %(default)s.")
     MSGID_DEACTIVATED = _("%(address)s is deactivated. Reactivate it first.")
+
+
+class SenderGone(SendingError):
+    """The account was removed, or its owner may not sign in any more, while the mail waited."""
+
+    code = "sending_inactive"
+    MSGID = _("The account that this mail was to leave from is not connected any more.")
+
+
+class NotHandedOver(SendingError):
+    """A fault of our own while the mail was handed over."""
+
+    code = "internal_error"
+    retryable = True
+    MSGID = _("Something went wrong on our side. We try again.")
 
 
 class OutgoingNotFound(SendingError):
@@ -65,14 +81,6 @@ class IdempotencyMismatch(SendingError):
 
     code = "idempotency_mismatch"
     MSGID = _("This Idempotency-Key was used for another request in the last 24 hours.")
-
-
-class InProgress(SendingError):
-    """The first request with this key is still running."""
-
-    code = "in_progress"
-    retryable = True
-    MSGID = _("A request with this Idempotency-Key is still running.")
 
 
 class TextTooLong(SendingError):

@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -70,6 +71,7 @@ class Outgoing(models.Model):
     size_bytes = models.BigIntegerField(default=0)
     automatic = models.BooleanField(default=False)
 
+    queued_at = models.DateTimeField(default=timezone.now)  # since when it is wanted: giving up counts from here
     attempts = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_token = models.CharField(max_length=32, blank=True)
@@ -106,10 +108,14 @@ class Outgoing(models.Model):
 
 
 class OutgoingContent(models.Model):
-    """The very bytes that leave, until the copy in Sent is settled. forward_attachments: fetched and added before."""
+    """The very bytes that leave, until the copy in Sent is settled. raw_bcc: the header line that only the copy has.
+
+    forward_attachments: [message id, attachment id] of what is fetched from IMAP and added before the first try.
+    """
 
     outgoing = models.OneToOneField(Outgoing, primary_key=True, on_delete=models.CASCADE, related_name="content")
     raw = models.BinaryField()
+    raw_bcc = models.BinaryField(default=b"")
     forward_attachments = models.JSONField(default=list)
 
     def __str__(self) -> str:

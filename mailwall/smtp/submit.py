@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import smtplib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import idna
@@ -69,8 +69,18 @@ class SmtpSession:
             self._client.docmd("QUIT")
         self._client.close()
 
-    def submit(self, sender: str, receivers: Sequence[str], raw_message: bytes) -> SubmitResult:
+    def submit(
+        self,
+        sender: str,
+        receivers: Sequence[str],
+        raw_message: bytes,
+        *,
+        before_data: Callable[[], None] | None = None,
+    ) -> SubmitResult:
         """Hand one mail over. sender and receivers: envelope addresses, raw_message: without Bcc, any line ends.
+
+        before_data is called when the receivers are named and nothing of the mail has been said; what it raises ends
+        the attempt, and the connection can be used on.
 
         Gives which receivers were accepted. Raises SmtpTemporary, SmtpBusy, SmtpTimeout or SmtpUnreachable (not sent,
         try later), SmtpRefused or SmtpReceiversRefused (tell at once), SmtpOutcomeUnknown (perhaps sent: never again).
@@ -84,6 +94,8 @@ class SmtpSession:
             if status != 250:
                 raise self._refused(status, words)
             refusals = self._receivers(list(receivers), envelope[1:])
+        self._ask(before_data)
+        with connect.translated(settings, client):
             status, words = client.docmd("DATA")
             if status != 354:
                 raise self._refused(status, words)
@@ -94,6 +106,14 @@ class SmtpSession:
             raise self._refused(status, words)
         accepted = tuple(receiver for receiver in dict.fromkeys(receivers) if receiver not in refusals)
         return SubmitResult(accepted=accepted, refused=refusals, words=masked(_as_text(words), settings))
+
+    def _ask(self, before_data: Callable[[], None] | None) -> None:
+        try:
+            if before_data is not None:
+                before_data()
+        except BaseException:
+            self._reset()
+            raise
 
     def _last_dot(self) -> tuple[int, bytes]:
         """End the mail and wait for the answer. From here on a lost connection leaves us in the dark."""

@@ -1,4 +1,4 @@
-"""Django's entry for this room."""
+"""Django's entry for this room: it fetches attachments for whoever asks."""
 
 from __future__ import annotations
 
@@ -7,3 +7,9 @@ from django.apps import AppConfig
 
 class SyncConfig(AppConfig):
     name = "mailwall.sync"
+
+    def ready(self) -> None:
+        from mailwall.mailstore import hooks  # noqa: PLC0415 -- models exist only now
+        from mailwall.sync import attachments  # noqa: PLC0415
+
+        hooks.on_attachment_asked(attachments.read_attachment)

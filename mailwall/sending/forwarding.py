@@ -1,0 +1,40 @@
+"""Attachments of a forwarded mail: fetched from its mail server when the mail goes, never stored before."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from mailwall.mailstore import hooks as mailstore_hooks
+from mailwall.mailstore import services as mailstore_services
+from mailwall.mailstore.models import Attachment, Message
+from mailwall.mime import compose
+from mailwall.mime.types import DraftFile
+from mailwall.sending import rules, services
+from mailwall.sending.models import Outgoing, OutgoingContent
+from mailwall.team.models import User
+
+
+def complete(row: Outgoing) -> None:
+    """Add what is still to be fetched; the mail on the wall then shows it. Again does nothing.
+
+    :raises MailwallError: a file cannot be fetched, retryable or not.
+    """
+    content = OutgoingContent.objects.filter(outgoing_id=row.pk).exclude(forward_attachments=[]).first()
+    if content is None:
+        return
+    files = [_fetched(row.sender, message_id, pk) for message_id, pk in content.forward_attachments]
+    raw = compose.with_files(bytes(content.raw), files)
+    with transaction.atomic():
+        OutgoingContent.objects.filter(pk=content.pk).update(raw=raw, forward_attachments=[])
+        Outgoing.objects.filter(pk=row.pk).update(size_bytes=len(raw))
+        message = Message.objects.filter(outgoing=row).select_related("account").first()
+        if message is not None:  # the store completes what is marked as a part
+            Message.objects.filter(pk=message.pk).update(incomplete=True)
+            whole = services.incoming_of(bytes(content.raw_bcc) + raw, message.internaldate)
+            mailstore_services.store_messages(message.account, [whole])
+
+
+def _fetched(sender: User, message_id: int, attachment_id: int) -> DraftFile:
+    raw = mailstore_hooks.read_attachment(sender, message_id, attachment_id, limit_bytes=2 * rules.MAX_FILES_BYTES)
+    attachment = Attachment.objects.get(pk=attachment_id)
+    return DraftFile(filename=attachment.filename, content_type=attachment.content_type, raw_content=raw)
