@@ -72,7 +72,7 @@ class OutgoingIn(Schema):
     signature: bool = True
 
 
-class ErrorOut(Schema):
+class DeliveryErrorOut(Schema):
     code: str
     message: str
 
@@ -93,7 +93,7 @@ class OutgoingOut(Schema):
     refused: dict[str, str]
     bounced_at: datetime | None
     copy_in_sent: str
-    error: ErrorOut | None
+    error: DeliveryErrorOut | None
 
 
 class DecisionIn(Schema):

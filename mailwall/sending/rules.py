@@ -35,7 +35,7 @@ LOOK_FOR = timedelta(minutes=10)
 LOOK_AGAIN_AFTER = timedelta(seconds=30)
 #: a server that files by itself gets this long, then we file; so does one that we do not know yet
 SERVER_FILES_WITHIN = timedelta(minutes=4)
-UNKNOWN_SERVER_FILES_WITHIN = timedelta(seconds=5)
+UNKNOWN_SERVER_FILES_WITHIN = timedelta(seconds=2)
 COPY_GIVE_UP_AFTER = timedelta(days=3)
 _COPY_PAUSES = (timedelta(seconds=20), timedelta(hours=1))
 

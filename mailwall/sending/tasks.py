@@ -14,7 +14,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from mailwall import queue
-from mailwall.sending import copies, delivery, outbox, services
+from mailwall.sending import copies, delivery, outbox, rules, services
 from mailwall.sending.models import Outgoing
 
 logger = logging.getLogger(__name__)
@@ -56,9 +56,10 @@ def tidy() -> None:
 
 @queue.fast.task()
 def deliver_task(account_id: int) -> None:
-    """Hand over what is due from one account, then see to the copies."""
+    """Hand over what is due from one account, then see to the copies; once more when a new server had its time."""
     if _run(delivery.deliver_account, account_id) and not queue.stopping.is_set():
         file_task(account_id)
+        file_task.schedule(args=(account_id,), delay=rules.UNKNOWN_SERVER_FILES_WITHIN.total_seconds())
 
 
 @queue.fast.task()
