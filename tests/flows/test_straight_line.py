@@ -29,7 +29,7 @@ def page() -> Iterator[Page]:
     """A new browser whose console must stay silent."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        page = chromium.new_page(viewport={"width": 1280, "height": 900}, locale="en")
+        page = chromium.new_page(viewport={"width": 1280, "height": 900}, locale="en", reduced_motion="reduce")
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -115,3 +115,8 @@ def test_choices_are_a_group_and_optional_text_says_so():
     assert shown(form["kind"]).count('class="form-check-input"') == 2
     assert "(optional)" in shown(form["note"])
     assert "(optional)" not in shown(form["agreed"])
+
+
+def test_an_address_breaks_before_its_at_sign_and_stays_text():
+    assert shell.breakable("<b>@firm.example") == "&lt;b&gt;<wbr>@firm.example"
+    assert shell.breakable("no address") == "<wbr>no address"

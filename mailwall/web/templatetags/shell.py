@@ -34,6 +34,13 @@ def icon(name: str, classes: str = "") -> SafeString:
     )
 
 
+@register.filter
+def breakable(address: str) -> SafeString:
+    """An email address that a narrow column breaks before its @, not in the middle of a word."""
+    name, at, domain = address.rpartition("@")
+    return format_html("{}<wbr>{}{}", name, at, domain)
+
+
 @register.simple_tag
 def ago(value: datetime | None, empty: str = "") -> SafeString | str:
     """`2 min ago` in a <time> that tells the exact moment; a moment ahead reads `in 3 min`."""

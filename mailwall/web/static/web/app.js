@@ -19,6 +19,10 @@
     if (same) same.focus(); else focusHeading(part);
   });
 
+  // a poll does not take away the menu that somebody has open
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches("[data-quiet]") && event.detail.elt.querySelector("details[open]")) event.preventDefault();
+  });
   const busy = (event, on) => [event.detail.target, event.detail.elt].forEach(
     (part) => part && (on ? part.setAttribute("aria-busy", "true") : part.removeAttribute("aria-busy")));
   document.addEventListener("htmx:beforeRequest", (event) => busy(event, true));
