@@ -192,12 +192,11 @@ class ImapSession:
 
     def search_message_id(self, message_id: str) -> list[int]:
         """UIDs of messages with this Message-ID (with or without brackets), ascending."""
-        raw = message_id.strip().encode("utf-8", "surrogateescape")
-        if not raw or re.search(rb"[\r\n\0]", raw):
-            return []
-        if raw.isascii():
-            return self._search(b"HEADER Message-ID " + quoted(raw))
-        return self._search(b"HEADER Message-ID " + quoted(raw), charset=b"CHARSET UTF-8 ")
+        return self._search_text(message_id, b"HEADER Message-ID %b")
+
+    def search_text(self, text: str) -> list[int]:
+        """UIDs of messages with this text in From, To, Cc or Subject, ascending."""
+        return self._search_text(text, b"OR OR FROM %b TO %b OR CC %b SUBJECT %b")
 
     def uid_set(self) -> list[int]:
         """All UIDs of the folder, ascending; one compact answer where the server has ESEARCH (RFC 4731)."""
@@ -323,6 +322,13 @@ class ImapSession:
     @property
     def _has_condstore(self) -> bool:
         return bool(self.capabilities & {"CONDSTORE", "QRESYNC"})
+
+    def _search_text(self, text: str, criteria: bytes) -> list[int]:
+        raw = text.strip().encode("utf-8", "surrogateescape")
+        if not raw or re.search(rb"[\r\n\0]", raw):
+            return []
+        asked = criteria.replace(b"%b", quoted(raw))
+        return self._search(asked, charset=b"" if raw.isascii() else b"CHARSET UTF-8 ")
 
     def _search(self, criteria: bytes, *, charset: bytes = b"") -> list[int]:
         found: set[int] = set()

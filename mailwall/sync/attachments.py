@@ -34,6 +34,8 @@ from mailwall.team.models import User
 
 logger = logging.getLogger(__name__)
 
+Produce = Callable[[ImapSession, int], Iterator[bytes]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
@@ -96,21 +98,32 @@ def _message(viewer: User, message_id: int) -> Message:
     message = Message.objects.visible_to(viewer).select_related("account").filter(pk=message_id).first()
     if message is None:
         raise NoSuchFile
-    account = message.account
-    if account.removed_at is not None or not message.on_server:
+    if message.account.removed_at is not None or not message.on_server:
         raise GoneFromServer
+    require_connecting(message.account)
+    return message
+
+
+def require_connecting(account: EmailAccount) -> None:
+    """Refuse where nothing may connect. Raises MailServerUnreachable."""
     if account.state in (State.NEEDS_SIGN_IN, State.DEACTIVATED):
         raise MailServerUnreachable(MailServerUnreachable.MSGID_SIGN_IN if _is_locked_out(account) else "")
-    return message
 
 
 def _is_locked_out(account: EmailAccount) -> bool:
     return account.state == State.NEEDS_SIGN_IN or not account.only_network_errors
 
 
-def _started(message: Message, produce: Callable[[ImapSession, int], Iterator[bytes]]) -> Iterator[bytes]:
-    """The chunks of `produce`, begun: what goes wrong before the first byte is raised here, not in the middle."""
-    chunks = _connected(message, produce)
+def _started(message: Message, produce: Produce) -> Iterator[bytes]:
+    return started(message.account, lambda session: _find(session, message), produce)
+
+
+def started(account: EmailAccount, find: Callable[[ImapSession], int], produce: Produce) -> Iterator[bytes]:
+    """The chunks of `produce`, begun: what goes wrong before the first byte is raised here, not in the middle.
+
+    find: opens the folder that has the mail and gives its uid there. Raises DownloadError.
+    """
+    chunks = _connected(account, find, produce)
     return _resumed(next(chunks, b""), chunks)
 
 
@@ -120,12 +133,11 @@ def _resumed(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield from chunks
 
 
-def _connected(message: Message, produce: Callable[[ImapSession, int], Iterator[bytes]]) -> Iterator[bytes]:
-    account = message.account
+def _connected(account: EmailAccount, find: Callable[[ImapSession], int], produce: Produce) -> Iterator[bytes]:
     with download_slot(account.pk):
         try:
             with open_session(connection.imap_settings(account)) as session:
-                uid = _find(session, message)
+                uid = find(session)
                 yield from (chunk for chunk in produce(session, uid) if chunk)
         except DownloadError:
             raise

@@ -52,6 +52,15 @@ def choose(account: EmailAccount, folder_ids: Collection[int]) -> None:
             EmailAccount.objects.connected().filter(pk=account.pk, state="active").update(next_sync_at=now)
 
 
+def read_again(account: EmailAccount, folder_id: int) -> None:
+    """Let a folder that was paused go on. Again does nothing."""
+    paused = Folder.objects.filter(account=account, pk=folder_id).exclude(paused_reason="")
+    with transaction.atomic():
+        if paused.update(paused_reason="", uidvalidity_changes=0, uidvalidity_changed_at=None):
+            connected = EmailAccount.objects.connected().filter(pk=account.pk, state="active")
+            connected.update(next_sync_at=timezone.now())
+
+
 def read_window_again(account: EmailAccount) -> None:
     """Go through the window once more: after `store` was widened or `import_since` moved back. What is here stays.
 

@@ -26,7 +26,7 @@ class AccountRow:
     """One line of the list. counts and progress are None where the viewer may not see the account's messages.
 
     error: the last error in the viewer's language. run: the download that somebody waits for. heals: deactivated, but
-    tried once an hour by itself.
+    tried once an hour by itself. paused_folders: their names, where the viewer may see the messages.
     """
 
     account: EmailAccount
@@ -38,6 +38,7 @@ class AccountRow:
     heals: bool
     sending_active: bool
     limit: int
+    paused_folders: tuple[str, ...]
 
     @property
     def importing(self) -> bool:
@@ -73,7 +74,7 @@ def rows_for(viewer: User, accounts: Sequence[EmailAccount]) -> list[AccountRow]
     ids = [account.pk for account in accounts]
     visible = account_queries.message_accounts(viewer, ids)
     counts, progress = queries.account_counts(visible, viewer), queries.progress_of(visible)
-    runs = queries.open_runs(ids)
+    runs, paused = queries.open_runs(ids), queries.paused_folders(visible)
     package = team_queries.workspace().package
     return [
         AccountRow(
@@ -91,6 +92,7 @@ def rows_for(viewer: User, accounts: Sequence[EmailAccount]) -> list[AccountRow]
                 package=package,
             ),
             limit=settings.MAX_FAILED_ATTEMPTS,
+            paused_folders=paused.get(account.pk, ()),
         )
         for account in accounts
     ]

@@ -55,6 +55,22 @@ class FolderLedger:
         return self.stored + self.failed + sum(self.skipped.values())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLedger:
+    """Of how many messages on the server it is known what became of them."""
+
+    on_server: int
+    accounted: int
+
+    @property
+    def is_complete(self) -> bool:
+        return self.accounted == self.on_server
+
+    @property
+    def left(self) -> int:
+        return self.on_server - self.accounted
+
+
 def account_counts(account_ids: Collection[int], viewer: User | None = None) -> dict[int, Counts]:
     """Counts of every account asked for, in one query: of what the viewer may see, or of all without one."""
     messages = Message.objects.filter(account_id__in=account_ids)  # every message: callers choose the accounts
@@ -103,6 +119,15 @@ def folders_of(account: EmailAccount) -> list[Folder]:
     return folders.sorted_folders(account.pk)
 
 
+def paused_folders(account_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Names of the folders that are not read, because the server numbers them anew again and again."""
+    found: dict[int, tuple[str, ...]] = {}
+    paused = Folder.objects.filter(account_id__in=account_ids, selected=True).exclude(paused_reason="")
+    for account_id, name in paused.order_by("pk").values_list("account_id", "name"):
+        found[account_id] = (*found.get(account_id, ()), name)
+    return found
+
+
 def ledger_of(account: EmailAccount) -> list[FolderLedger]:
     """The folders that are or were read, each with what became of its messages."""
     of_account = [folder for folder in folders_of(account) if folder.selected or folder.uidvalidity is not None]
@@ -114,6 +139,13 @@ def ledger_of(account: EmailAccount) -> list[FolderLedger]:
     for folder_id, rule, number in entries.order_by().values_list("folder_id", "rule").annotate(number=Count("id")):
         skipped[folder_id][rule] = number
     return [_ledger(folder, stored, failed, skipped[folder.pk]) for folder in of_account]
+
+
+def total_of(rows: Collection[FolderLedger]) -> AccountLedger:
+    """The badge: of the folders that are read."""
+    read = [row for row in rows if row.folder.selected and not row.folder.missing]
+    on_server = sum(row.on_server for row in read)
+    return AccountLedger(on_server=on_server, accounted=sum(min(row.accounted, row.on_server) for row in read))
 
 
 def _ledger(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailwall.sync import connecting, history_views, views
+from mailwall.sync import connecting, history_views, ledger_views, views
 
 app_name = "sync"
 BASE = "settings/email-accounts/"
@@ -30,6 +30,11 @@ urlpatterns = [
     path(f"{BASE}<int:account_id>/history/pause/", history_views.history_pause, name="history_pause"),
     path(f"{BASE}<int:account_id>/history/resume/", history_views.history_resume, name="history_resume"),
     path(f"{BASE}<int:account_id>/history/stop/", history_views.history_stop, name="history_stop"),
+    path(f"{BASE}<int:account_id>/ledger/", ledger_views.account_ledger, name="account_ledger"),
+    path(f"{BASE}<int:account_id>/ledger/retry/", ledger_views.ledger_retry, name="ledger_retry"),
+    path(f"{BASE}<int:account_id>/missing/", ledger_views.account_missing, name="account_missing"),
+    path(f"{BASE}<int:account_id>/folders/<int:folder_id>/again/", ledger_views.folder_again, name="folder_again"),
+    path("mail/failed/<int:entry_id>/original.eml", ledger_views.ledger_original, name="ledger_original"),
     path("mail/<int:message_id>/attachments/<int:attachment_id>/", views.attachment, name="attachment"),
     path("mail/<int:message_id>/attachments.zip", views.all_attachments, name="all_attachments"),
     path("mail/<int:message_id>/original.eml", views.original, name="original"),

@@ -130,21 +130,21 @@ def account_delete(request: SignedIn, account_id: int) -> HttpResponse:
 @require_safe
 def attachment(request: SignedIn, message_id: int, attachment_id: int) -> HttpResponseBase:
     """A file of a message, from the mail server now."""
-    return _file(request, lambda: attachments.open_attachment(request.user, message_id, attachment_id))
+    return file_or_page(request, lambda: attachments.open_attachment(request.user, message_id, attachment_id))
 
 
 @login_required
 @require_safe
 def all_attachments(request: SignedIn, message_id: int) -> HttpResponseBase:
     """All files of a message in one archive."""
-    return _file(request, lambda: attachments.open_zip(request.user, message_id))
+    return file_or_page(request, lambda: attachments.open_zip(request.user, message_id))
 
 
 @login_required
 @require_safe
 def original(request: SignedIn, message_id: int) -> HttpResponseBase:
     """The whole mail as the mail server has it."""
-    return _file(request, lambda: attachments.open_original(request.user, message_id))
+    return file_or_page(request, lambda: attachments.open_original(request.user, message_id))
 
 
 @login_required
@@ -206,7 +206,7 @@ def _deed(request: SignedIn, account_id: int, deed: Callable[[User, int], EmailA
     return _after_deed(request, account_id)
 
 
-def _file(request: SignedIn, opened: Callable[[], attachments.Download]) -> HttpResponseBase:
+def file_or_page(request: SignedIn, opened: Callable[[], attachments.Download]) -> HttpResponseBase:
     """The file, or a page that says why it cannot be had."""
     try:
         return responses.file_response(opened())
