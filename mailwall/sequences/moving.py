@@ -1,0 +1,70 @@
+"""What an edit does to people who are on the way: their place in the new steps, and the new time of what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.utils import timezone
+
+from mailwall.sequences import endings, queries, rules, timing
+from mailwall.sequences.models import Enrolment, EnrolmentState, Step
+from mailwall.sequences.models import Sequence as SequenceRow
+from mailwall.sequences.timing import Calendar, Wait
+
+BATCH = 500
+
+
+def next_run(
+    sequence_id: int, contact_id: int, steps: Sequence[Step], position: int, after: datetime, calendar: Calendar
+) -> datetime:
+    """When the step at `position` runs, given when the one before it ran."""
+    waits = waits_before(steps, position)
+    fraction = timing.fraction_of(sequence_id, contact_id, steps[position].key)
+    return timing.run_at(after, waits, calendar, fraction=fraction)
+
+
+def waits_before(steps: Sequence[Step], position: int) -> list[Wait]:
+    kinds = [step.kind for step in steps]
+    places = rules.waits_before(kinds, position)
+    return [Wait(days=steps[place].days, working_days=steps[place].working_days) for place in places]
+
+
+def move_to_newest(sequence: SequenceRow) -> None:
+    """Have everybody who is on the way go on in the newest steps. Few statements: people stand at few places."""
+    after = [(step.key, step.kind) for step in queries.steps_of(sequence)]
+    moving = Enrolment.objects.open().filter(sequence=sequence).exclude(version=sequence.version)
+    places = list(moving.order_by().values_list("version", "position").distinct())
+    steps = queries.steps_by_version((sequence.pk, version) for version, _position in places)
+    for version, position in places:
+        before = [(step.key, step.kind) for step in steps[sequence.pk, version]]
+        target = rules.position_after_edit(position, before, after)
+        moving.filter(version=version, position=position).update(version=sequence.version, position=target)
+    replan(sequence)
+
+
+def replan(sequence: SequenceRow) -> None:
+    """Compute anew when the next step of everybody on the way runs; who waits for a mail to leave still waits."""
+    calendar, now = queries.calendar_of(sequence), timezone.now()
+    going = Enrolment.objects.open().exclude(state=EnrolmentState.HELD)
+    rows = going.filter(sequence=sequence, next_run_at__isnull=False).order_by("pk")
+    last = 0
+    while batch := list(rows.filter(pk__gt=last)[:BATCH]):
+        last = batch[-1].pk
+        _replan(batch, calendar, now)
+
+
+def _replan(batch: Iterable[Enrolment], calendar: Calendar, now: datetime) -> None:
+    batch = list(batch)
+    steps = queries.steps_by_version((row.sequence_id, row.version) for row in batch)
+    finished: list[int] = []
+    for row in batch:
+        own = steps[row.sequence_id, row.version]
+        if row.position >= len(own):
+            finished.append(row.pk)
+            continue
+        after = row.last_run_at or row.enrolled_at
+        run_at = next_run(row.sequence_id, row.contact_id or 0, own, row.position, after, calendar)
+        row.next_run_at = max(filter(None, (run_at, row.not_before)))
+    Enrolment.objects.bulk_update(batch, ["next_run_at"])
+    endings.finish(finished, now)
