@@ -12,6 +12,7 @@ from django.db import DatabaseError, close_old_connections
 
 from mailwall.assignment import tasks as assignment_tasks
 from mailwall.sending import tasks as sending_tasks
+from mailwall.sequences import tasks as sequence_tasks
 from mailwall.sync import tasks as sync_tasks
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def entries() -> list[Entry]:
     return [
         Entry("synchronise due accounts", tick_seconds, sync_tasks.tick),
         Entry("review unassigned messages", 20.0, assignment_tasks.review_if_due),
+        Entry("run due steps of sequences", 3.0, sequence_tasks.tick),
         Entry("drop old runs", 3600.0, sync_tasks.tidy),
         Entry("deliver due mail", sending_tasks.TICK_SECONDS, sending_tasks.tick),
         Entry("tidy the outbox", sending_tasks.TIDY_SECONDS, sending_tasks.tidy),

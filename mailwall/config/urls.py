@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("mailwall.assignment.urls")),
     path("", include("mailwall.wall.urls")),
     path("", include("mailwall.dashboard.urls")),
+    path("", include("mailwall.sequences.urls")),
 ]
 
 handler400 = "mailwall.web.views.bad_request"

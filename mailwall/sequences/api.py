@@ -75,9 +75,7 @@ def enrol(request: HttpRequest, sequence_id: int, payload: schemas.EnrolIn) -> d
     """Start contacts; each becomes an enrolment, or is answered with the problem that it has."""
     viewer: Any = request.user
     try:
-        results = enrolling.enrol(
-            viewer, sequence_id, payload.contacts, if_colleague_wrote=payload.if_colleague_wrote
-        )
+        results = enrolling.enrol(viewer, sequence_id, payload.contacts, if_colleague_wrote=payload.if_colleague_wrote)
         tasks.wake(queries.sequence_of(viewer, sequence_id))
     except MailwallError as error:
         raise _problem(error) from error
@@ -108,9 +106,7 @@ def list_enrolments(
 
 
 @router.patch("/enrolments/{int:enrolment_id}", response={200: schemas.EnrolmentOut, **PROBLEMS})
-def change_enrolment(
-    request: HttpRequest, enrolment_id: int, payload: schemas.EnrolmentChange
-) -> dict[str, Any]:
+def change_enrolment(request: HttpRequest, enrolment_id: int, payload: schemas.EnrolmentChange) -> dict[str, Any]:
     """`paused`, `active` (go on) or `stopped` (remove)."""
     try:
         enrolment = enrolling.change_enrolment(request.user, enrolment_id, payload.state)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Django's entry for this room: it wants to know of mail that arrives, of mail that left, and of contacts that change."""
+"""Django's entry for this room: it wants to know of mail that arrives or left, and of contacts that change."""
 
 from __future__ import annotations
 

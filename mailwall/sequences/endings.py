@@ -17,7 +17,7 @@ from mailwall.contacts import hooks as contact_hooks
 from mailwall.contacts.models import ContactAddress
 from mailwall.mailstore.models import Direction, Message, MessageBody, Participant, ParticipantRole
 from mailwall.mime.html import split_quoted
-from mailwall.sequences import absence, notices, posts, queries, rules, timing
+from mailwall.sequences import absence, notices, posts, queries, timing
 from mailwall.sequences.models import Enrolment, EnrolmentState, StepRun
 from mailwall.team.models import User
 
@@ -158,7 +158,9 @@ def _by_thread(arrivals: Sequence[_Arrival], now: datetime) -> list[_Match]:
     """Answers to a step, whoever wrote them."""
     names = sorted(set().union(*(arrival.answers for arrival in arrivals)))
     listening = Enrolment.objects.listening(now)
-    runs = StepRun.objects.filter(message_id__one_of=names, enrolment__in=listening) if names else StepRun.objects.none()
+    runs = (
+        StepRun.objects.filter(message_id__one_of=names, enrolment__in=listening) if names else StepRun.objects.none()
+    )
     found = dict(runs.values_list("message_id", "enrolment_id"))
     return [
         (found[name], arrival, "reply") for arrival in arrivals for name in sorted(arrival.answers) if name in found

@@ -36,7 +36,7 @@ class ColleagueMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A contact as it would start. problem: why it cannot. others: names of sequences it is in, as the viewer may read."""
+    """A contact as it would start. problem: why it cannot. others: sequences it is in, that the viewer may read."""
 
     contact_id: int
     contact: Contact | None
@@ -128,7 +128,7 @@ def _other_sequences(viewer: User, sequence: SequenceRow, contact_ids: Collectio
 
 
 def _colleague_mails(viewer: User, sequence: SequenceRow, contact_ids: list[int]) -> dict[int, ColleagueMail]:
-    """contact → the last mail that a colleague sent lately. Only of what the viewer may see: nothing else is hinted at."""
+    """contact → the last mail that a colleague sent lately, of what the viewer may see: nothing else is hinted at."""
     since = timezone.now() - timedelta(days=sequence.quiet_days)
     mails = Message.objects.visible_to(viewer).filter(direction=Direction.SENT, internaldate__gte=since)
     lately = mails.exclude(account__owner=sequence.owner).values("pk")

@@ -76,13 +76,13 @@ def headers_for(enrolment_id: int) -> list[tuple[str, str]]:
 
 
 def thread_of(enrolment_id: int, account_id: int) -> tuple[int | None, str]:
-    """(id, subject) of the newest mail of the enrolment, which a step of the same thread answers; (None, '') without."""
+    """(id, subject) of the enrolment's newest mail, which a step of the same thread answers; (None, '') without."""
     runs = StepRun.objects.filter(enrolment=enrolment_id, kind=StepKind.EMAIL).exclude(message_id="")
     names = list(runs.order_by("ran_at", "pk").values_list("message_id", flat=True))
     if not names:
         return None, ""
     mails = dict(Message.objects.filter(account=account_id, message_id__in=names).values_list("message_id", "pk"))
-    first = Message.objects.filter(pk=mails.get(names[0])).values_list("subject", flat=True).first() or ""
+    first = Message.objects.filter(pk=mails.get(names[0], -1)).values_list("subject", flat=True).first() or ""
     return mails.get(names[-1]), first
 
 

@@ -31,7 +31,7 @@ def tell_replies(enrolments: Sequence[Enrolment]) -> None:
 
 def _send(enrolment: Enrolment) -> None:
     owner = enrolment.sequence.owner
-    contact = Contact.objects.filter(pk=enrolment.contact_id).first()
+    contact = Contact.objects.filter(pk=enrolment.contact_id or 0).first()
     if contact is None or not owner.is_active:
         return
     with translation.override(owner.language or settings.LANGUAGE_CODE):

@@ -117,9 +117,7 @@ def _settle_address(row: Enrolment, addresses: Sequence[str]) -> bool:
     return True
 
 
-def _plan_mails(
-    account_id: int, sequence: SequenceRow, mails: Sequence[Ready], batch: _Sorted, now: datetime
-) -> None:
+def _plan_mails(account_id: int, sequence: SequenceRow, mails: Sequence[Ready], batch: _Sorted, now: datetime) -> None:
     calendar = mails[0].calendar
     since = timing.day_start(timing.local_day(now, calendar.zone), calendar.zone)
     by_domain = queries.mails_today(account_id, since)
@@ -134,7 +132,7 @@ def _plan_mails(
     # what other sequences send in this very batch counts as well
     for ready in batch.ready:
         if ready.step.kind == StepKind.EMAIL:
-            domain = _domain(ready.enrolment.address)
+            domain = domain_of(ready.enrolment.address)
             used.total += 1
             used.by_domain[domain] = used.by_domain.get(domain, 0) + 1
             used.contacts.add(ready.enrolment.contact_id or 0)
@@ -142,14 +140,12 @@ def _plan_mails(
         DueMail(
             enrolment_id=ready.enrolment.pk,
             contact_id=ready.enrolment.contact_id or 0,
-            domain=_domain(ready.enrolment.address),
+            domain=domain_of(ready.enrolment.address),
             fraction=timing.fraction_of(sequence.pk, ready.enrolment.contact_id or 0, ready.step.key),
         )
         for ready in mails
     ]
-    decided = timing.plan_mails(
-        due, now, calendar, used, daily_cap=sequence.daily_cap, domain_cap=sequence.domain_cap
-    )
+    decided = timing.plan_mails(due, now, calendar, used, daily_cap=sequence.daily_cap, domain_cap=sequence.domain_cap)
     for ready in mails:
         later = decided[ready.enrolment.pk]
         if later is None:
@@ -159,7 +155,7 @@ def _plan_mails(
             batch.moved.append(ready.enrolment)
 
 
-def _domain(address: str) -> str:
+def domain_of(address: str) -> str:
     return address.rpartition("@")[2][:255]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from mailwall.sequences.models import Enrolment, EnrolmentState
+from mailwall.sequences.models import Enrolment
 from mailwall.team.models import User
 
 

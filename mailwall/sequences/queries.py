@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import Count, Q, QuerySet
@@ -19,12 +20,12 @@ from mailwall.sequences.models import (
     EnrolmentQuerySet,
     Holiday,
     Outcome,
-    Sequence as SequenceRow,
     SequenceQuerySet,
     Step,
     StepKind,
     StepRun,
 )
+from mailwall.sequences.models import Sequence as SequenceRow
 from mailwall.sequences.timing import Calendar, Window
 from mailwall.team import queries as team_queries
 from mailwall.team.models import Package, User
@@ -201,7 +202,7 @@ def numbers_of(sequence: SequenceRow) -> dict[int, StepNumbers]:
     """Step key → its numbers, over all versions; one query."""
     left = Q(kind=StepKind.EMAIL, outcome__in=(Outcome.SENT, Outcome.BOUNCED))
     rows = StepRun.objects.filter(sequence=sequence).order_by().values("step_key")
-    counted = rows.annotate(
+    counted: Any = rows.annotate(
         sent=Count("pk", filter=left),
         on_its_way=Count("pk", filter=Q(outcome=Outcome.QUEUED)),
         done=Count("pk", filter=Q(outcome=Outcome.DONE)),

@@ -1,8 +1,8 @@
 """Due steps run: look for new mail first, then decide, then send each by a claim that only one worker wins.
 
 1. A turn: one worker per account, by conditional UPDATE, for TURN_SECONDS at most.
-2. The account is synchronised; a reply that was on the server ends its enrolment in that transaction. When the server does
-   not answer, the steps wait.
+2. The account is synchronised; a reply that was on the server ends its enrolment in that transaction. When the server
+   does not answer, the steps wait.
 3. `planning` decides for all due enrolments at once what goes now.
 4. Per step one transaction: claim (the row must still be as planned), note the run, write the mail into the outbox. A
    worker that dies before the commit has done nothing; after it the outbox goes on. So no step is sent twice.
@@ -92,7 +92,7 @@ def run_due(account_id: int, wake: Callable[[Outgoing], None] = lambda outgoing:
     if token is None:
         return 0
     try:
-        return _take_steps(account_id, wake) if _is_up_to_date(account_id) else 0
+        return take_steps(account_id, wake) if _is_up_to_date(account_id) else 0
     finally:
         Turn.objects.filter(pk=account_id, token=token).update(until=timezone.now())
 
@@ -121,7 +121,8 @@ def _is_up_to_date(account_id: int) -> bool:
     return False
 
 
-def _take_steps(account_id: int, wake: Callable[[Outgoing], None]) -> int:
+def take_steps(account_id: int, wake: Callable[[Outgoing], None] = lambda outgoing: None) -> int:
+    """Run what is due, new mail having been looked at; gives how many steps ran."""
     end_by, ran = time.monotonic() + WORK_SECONDS, 0
     while time.monotonic() < end_by:
         now = timezone.now()
@@ -178,7 +179,11 @@ def _run_task(account_id: int, ready: Ready) -> int:
             return 0
         owner = SequenceRow.objects.values_list("owner_id", flat=True).get(pk=row.sequence_id)
         Task.objects.create(
-            owner_id=owner, contact_id=row.contact_id, sequence_id=row.sequence_id, title=ready.step.title, created_at=now
+            owner_id=owner,
+            contact_id=row.contact_id,
+            sequence_id=row.sequence_id,
+            title=ready.step.title,
+            created_at=now,
         )
         _note_run(account_id, ready, outcome=Outcome.DONE, now=now)
         if next_run_at is None:
@@ -187,10 +192,11 @@ def _run_task(account_id: int, ready: Ready) -> int:
 
 
 def _send(account_id: int, ready: Ready) -> Outgoing | None:
-    """Claim, write the mail into the outbox, note it: all or nothing. None: somebody else has it, or it has to pause."""
+    """Claim, write the mail into the outbox, note it: all or nothing. None: not ours any more, or it has to pause."""
     row, now = ready.enrolment, timezone.now()
     account = EmailAccount.objects.select_related("owner").get(pk=account_id)
-    contact = Contact.objects.select_related("company").prefetch_related("addresses").filter(pk=row.contact_id).first()
+    contacts = Contact.objects.select_related("company").prefetch_related("addresses")
+    contact = contacts.filter(pk=row.contact_id or 0).first()
     if contact is None:
         return None
     answers, subject = letters.thread_of(row.pk, account_id) if ready.step.same_thread else (None, "")
@@ -211,13 +217,11 @@ def _send(account_id: int, ready: Ready) -> Outgoing | None:
     return outgoing
 
 
-def _note_run(
-    account_id: int, ready: Ready, *, outcome: str, now: datetime, outgoing: Outgoing | None = None
-) -> None:
+def _note_run(account_id: int, ready: Ready, *, outcome: str, now: datetime, outgoing: Outgoing | None = None) -> None:
     row = ready.enrolment
     StepRun.objects.create(
-        enrolment=row, sequence_id=row.sequence_id, step_key=ready.step.key, kind=ready.step.kind, account_id=account_id,
-        contact_id=row.contact_id, domain=row.address.rpartition("@")[2][:255], outgoing=outgoing,
+        enrolment=row, sequence_id=row.sequence_id, step_key=ready.step.key, kind=ready.step.kind,
+        account_id=account_id, contact_id=row.contact_id, domain=planning.domain_of(row.address), outgoing=outgoing,
         message_id=outgoing.message_id_header if outgoing else "", outcome=outcome, ran_at=now,
     )  # fmt: skip
 
@@ -252,7 +256,7 @@ def _bounce_reason(outcome: str) -> str:
 
 def _was_refused(run: StepRun) -> bool:
     """Whether the receiver's server said for good that there is no such mailbox."""
-    refused = Outgoing.objects.filter(pk=run.outgoing_id).values_list("refused", flat=True).first()
+    refused = Outgoing.objects.filter(pk=run.outgoing_id or 0).values_list("refused", flat=True).first()
     return bool(refused)
 
 

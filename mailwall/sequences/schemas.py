@@ -214,7 +214,9 @@ def sequence_fields(
         "owner": {"id": sequence.owner_id, "name": str(sequence.owner)},
         "email_account": sequence.account_id,
         "state": sequence.state,
-        "steps": [_step_fields(step, None if numbers is None else numbers.get(step.key, StepNumbers())) for step in steps],
+        "steps": [
+            _step_fields(step, None if numbers is None else numbers.get(step.key, StepNumbers())) for step in steps
+        ],
         "window": _window_fields(sequence),
         "daily_cap": sequence.daily_cap,
         "domain_cap": sequence.domain_cap,

@@ -37,7 +37,7 @@ class WindowInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequenceInput:
-    """A sequence as somebody gives it. KEEP: leave as it is. window None: no window; account_id None: the default one."""
+    """A sequence as somebody gives it. KEEP: leave as it is. window None: none; account_id None: the default one."""
 
     name: str | Keep = KEEP
     account_id: int | Keep | None = KEEP
@@ -54,8 +54,8 @@ class SequenceInput:
 def create_sequence(owner: User, given: SequenceInput) -> SequenceRow:
     """Make a sequence of the owner's.
 
-    :raises SequencesOff. :raises SequenceInvalid: with all that is wrong. :raises SendingInactive: it is to run, and its
-    account does not send. Nothing is saved then.
+    :raises SequencesOff. :raises SequenceInvalid: with all that is wrong. :raises SendingInactive: it is to run, and
+    its account does not send. Nothing is saved then.
     """
     queries.require_on()
     with transaction.atomic():

@@ -21,7 +21,7 @@ _signer = signing.Signer(salt="mailwall.sequences.unsubscribe")
 
 def link_for(enrolment_id: int) -> str:
     """The address in a mail by which its receiver unsubscribes: of this receiver in this sequence, for ever."""
-    return settings.BASE_URL + reverse("sequences:unsubscribe", args=[_signer.sign(enrolment_id)])
+    return settings.BASE_URL + reverse("sequences:unsubscribe", args=[_signer.sign(str(enrolment_id))])
 
 
 def enrolment_for(token: str) -> Enrolment | None:
@@ -77,7 +77,12 @@ def _suppress(
     try:
         with transaction.atomic():
             Suppression.objects.create(
-                address=address, source=source, sequence_id=sequence_id, created_by=by, note=note, created_at=timezone.now()
+                address=address,
+                source=source,
+                sequence_id=sequence_id,
+                created_by=by,
+                note=note,
+                created_at=timezone.now(),
             )
     except IntegrityError:  # two clicks at the same moment
         return
