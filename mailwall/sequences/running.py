@@ -70,6 +70,7 @@ def _can_work(rows: SequenceQuerySet, now: datetime) -> SequenceQuerySet:
         account__removed_at__isnull=True,
         account__state=State.ACTIVE,
         account__sending_active=True,
+        account__sending_error="",
         account__owner=F("owner"),
     ).exclude(account__smtp_host="")
 
