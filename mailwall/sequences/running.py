@@ -42,6 +42,7 @@ from mailwall.sequences.models import (
 )
 from mailwall.sequences.models import Sequence as SequenceRow
 from mailwall.sequences.planning import Ready
+from mailwall.smtp.errors import SmtpReceiversRefused
 from mailwall.sync import services as sync_services
 
 logger = logging.getLogger(__name__)
@@ -257,8 +258,7 @@ def _bounce_reason(outcome: str) -> str:
 
 def _was_refused(run: StepRun) -> bool:
     """Whether the receiver's server said for good that there is no such mailbox."""
-    refused = Outgoing.objects.filter(pk=run.outgoing_id or 0).values_list("refused", flat=True).first()
-    return bool(refused)
+    return Outgoing.objects.filter(pk=run.outgoing_id or 0, error_code=SmtpReceiversRefused.code).exists()
 
 
 def _go_on(run: StepRun) -> None:
