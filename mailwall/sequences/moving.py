@@ -68,3 +68,12 @@ def _replan(batch: Iterable[Enrolment], calendar: Calendar, now: datetime) -> No
         row.next_run_at = max(filter(None, (run_at, row.not_before)))
     Enrolment.objects.bulk_update(batch, ["next_run_at"])
     endings.finish(finished, now)
+
+
+def one_a_day(
+    sequence_id: int, contact_id: int, step: Step, at: datetime, mailed_at: datetime | None, calendar: Calendar
+) -> datetime:
+    """The same, or a day later when the contact gets another mail on that day."""
+    if mailed_at is None or timing.local_day(at, calendar.zone) > timing.local_day(mailed_at, calendar.zone):
+        return at
+    return timing.next_day(at, calendar, fraction=timing.fraction_of(sequence_id, contact_id, step.key))

@@ -219,3 +219,10 @@ def mails_today(account_id: int, since: datetime) -> dict[str, int]:
     """Receiving domain → automatic mails of the account since then."""
     rows = StepRun.objects.filter(account=account_id, kind=StepKind.EMAIL, ran_at__gte=since).order_by()
     return dict(rows.values_list("domain").annotate(number=Count("pk")))
+
+
+def latest_replies(viewer: User, *, days: int = 7, limit: int = 10) -> list[Enrolment]:
+    """Who replied to the viewer's own sequences lately, newest first."""
+    since = timezone.now() - timedelta(days=days)
+    rows = Enrolment.objects.filter(sequence__owner=viewer, state="replied", ended_at__gte=since)
+    return list(rows.select_related("contact", "sequence").order_by("-ended_at")[:limit])

@@ -133,7 +133,8 @@ def _save(sequence: SequenceRow, given: SequenceInput, *, apply_to: str) -> Sequ
         problems += step_problems
     wants_to_run = sequence.state == SequenceState.RUNNING and (given.state is not KEEP or given.account_id is not KEEP)
     if wants_to_run:
-        known = steps if steps is not None else [inputs_of(step) for step in queries.steps_of(sequence)]
+        stored = queries.steps_of(sequence) if sequence.pk else []
+        known = steps if steps is not None else [inputs_of(step) for step in stored]
         problems += [] if rules.does_something(known) else [Problem(field="steps", code="no_steps")]
     if problems:
         raise SequenceInvalid(problems)
