@@ -73,6 +73,7 @@ class TooLate(SendingError):
     code = "too_late"
     MSGID_CANCEL = _("It is too late to cancel: the mail is on its way or has left.")
     MSGID_SETTLE = _("This mail does not wait for a decision any more.")
+    MSGID_SEND_NOW = _("This mail was taken back or has failed. Open its draft to send it.")
     MSGID_RETRY = _("Only a mail that failed can be sent again.")
 
 
@@ -99,3 +100,39 @@ class TemplateInvalid(SendingError):
     def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
         super().__init__(self.MSGID)
         self.errors = tuple(errors)
+
+
+class DraftNotFound(SendingError):
+    """There is no such draft, or it is somebody else's."""
+
+    code = "not_found"
+    MSGID = _("There is no such draft.")
+
+
+class DraftConflict(SendingError):
+    """The draft was saved elsewhere since; `draft` is how it stands now."""
+
+    code = "draft_conflict"
+    MSGID = _("This draft was changed in another window or tab.")
+    MSGID_GONE = _("This draft was sent or discarded in another window or tab.")
+
+    def __init__(self, draft: Any, msgid: str = "") -> None:
+        super().__init__(msgid)
+        self.draft = draft
+
+
+class FileRefused(SendingError):
+    """A file that cannot be attached."""
+
+    code = "file_refused"
+    MSGID_BLOCKED = _("%(filename)s cannot be attached: mail servers refuse files of this kind. Send it in an archive.")
+    MSGID_TOO_LARGE = _("%(filename)s does not fit: a mail takes %(limit)d MB of attachments.")
+    MSGID_EMPTY = _("%(filename)s is empty.")
+    MSGID_BODY = _("The images in the text are too large. Attach them as files.")
+
+
+class AttachmentForgotten(SendingError):
+    """The writer says that something is attached, and nothing is. Ask before sending."""
+
+    code = "attachment_forgotten"
+    MSGID = _("You wrote “attached”, but there is no attachment.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from mailwall.contacts.models import Contact
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore.models import Message
 from mailwall.team import queries as team_queries
@@ -205,3 +207,73 @@ class MailTemplate(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class DraftMode(models.TextChoices):
+    NEW = "new", pgettext_lazy("draft", "New message")
+    REPLY = "reply", pgettext_lazy("draft", "Reply")
+    REPLY_ALL = "reply_all", pgettext_lazy("draft", "Reply all")
+    FORWARD = "forward", pgettext_lazy("draft", "Forward")
+
+
+class DraftQuerySet(models.QuerySet["DraftMessage"]):
+    def of(self, viewer: User) -> DraftQuerySet:
+        """A writer's own; nobody else reads, lists or changes them."""
+        return self.filter(writer=viewer)
+
+    def unsent(self) -> DraftQuerySet:
+        """What the tab Drafts lists: neither on its way nor thrown away."""
+        return self.filter(outgoing__isnull=True, discarded_at__isnull=True)
+
+
+class DraftMessage(models.Model):
+    """A mail being written. The id is made by the page, so that saving for the first time twice is saving once.
+
+    to, cc, bcc: as typed, addresses that are none included. body: cleaned HTML, or text when is_plain; signature and
+    quote are added when it goes. version grows with each save: who saves upon another version is told (two tabs).
+    outgoing: the mail it became, until that has been sent. forward_attachments: ids of the original's.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    writer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts")
+    account = models.ForeignKey(EmailAccount, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    mode = models.CharField(max_length=10, choices=DraftMode.choices, default=DraftMode.NEW)
+    original = models.ForeignKey(Message, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    contact = models.ForeignKey(Contact, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    to = models.TextField(blank=True)
+    cc = models.TextField(blank=True)
+    bcc = models.TextField(blank=True)
+    subject = models.TextField(blank=True)
+    body = models.TextField(blank=True)
+    is_plain = models.BooleanField(default=False)
+    with_signature = models.BooleanField(default=True)
+    with_quote = models.BooleanField(default=True)
+    forward_attachments = models.JSONField(default=list)
+    version = models.PositiveIntegerField(default=0)
+    outgoing = models.OneToOneField(Outgoing, null=True, blank=True, on_delete=models.SET_NULL, related_name="draft")
+    updated_at = models.DateTimeField()
+    discarded_at = models.DateTimeField(null=True, blank=True)
+
+    objects = DraftQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["writer", "-updated_at"], name="draft_by_writer")]
+
+    def __str__(self) -> str:
+        return f"draft {self.pk}"
+
+
+class DraftFile(models.Model):
+    """A file attached to a draft, with its bytes until the mail has gone."""
+
+    draft = models.ForeignKey(DraftMessage, on_delete=models.CASCADE, related_name="files")
+    filename = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=120)
+    size_bytes = models.BigIntegerField()
+    raw_content = models.BinaryField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+    def __str__(self) -> str:
+        return f"file {self.pk} of a draft"

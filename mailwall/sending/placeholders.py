@@ -68,6 +68,16 @@ def fill(text: str, values: Mapping[str, str], *, as_html: bool = False) -> Fill
     return Filled(text=_PLACEHOLDER.sub(replace, text), missing=tuple(missing))
 
 
+def fill_known(text: str, values: Mapping[str, str], *, as_html: bool = False) -> str:
+    """As fill, but what has neither value nor fallback stays as it stands, to be filled later."""
+
+    def replace(match: re.Match[str]) -> str:
+        filled = fill(match[0], values, as_html=as_html)
+        return match[0] if filled.missing else filled.text
+
+    return _PLACEHOLDER.sub(replace, text)
+
+
 def _read(inside: str, as_html: bool) -> Placeholder:
     words = html.unescape(_TAGS.sub("", inside)) if as_html else inside
     name, bar, fallback = words.replace("\xa0", " ").partition("|")

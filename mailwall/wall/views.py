@@ -34,6 +34,7 @@ from mailwall.wall.requests import (
     position_of,
     write_position,
 )
+from mailwall.web.editing import editing_page
 from mailwall.web.rest import encode_cursor
 
 PAGE_LENGTH = 30
@@ -44,6 +45,7 @@ MAX_SUGGESTED = 8
 
 
 @login_required
+@editing_page
 @require_safe
 def list_mail(request: SignedIn) -> HttpResponse:
     """All mail the viewer may see, one row per mail; the list alone for htmx."""
@@ -103,6 +105,7 @@ def _mail_url(values: dict[str, Any]) -> str:
 
 
 @login_required
+@editing_page
 @require_safe
 def show_message(request: SignedIn, message_id: int) -> HttpResponse:
     """The page of a message, or the preview beside the list for htmx."""

@@ -23,12 +23,14 @@ from mailwall.wall.forms import NoteForm
 from mailwall.wall.grouping import note_card
 from mailwall.wall.models import Note
 from mailwall.wall.requests import MAX_ID, SignedIn, page_or_part, position_of, write_position
+from mailwall.web.editing import editing_page
 
 PAGE_LENGTH = 20
 KINDS = ("", "email", "note")
 
 
 @login_required
+@editing_page
 @require_safe
 def show_contact(request: SignedIn, contact_id: int) -> HttpResponse:
     """The page of a contact; its feed alone for htmx."""
@@ -87,6 +89,7 @@ def _feed(request: SignedIn, contact: Contact) -> dict[str, Any]:
             {"label": labels[name], "url": _with(here, q=q, type=name), "is_current": name == kind} for name in KINDS
         ],
         "clear_url": here,
+        "here_url": _with(here, q=q, type=kind, before=request.GET.get("before", "")),
         "older_query": urlencode({name: value for name, value in older.items() if value}) if page.next else "",
         "first_url": _with(here, q=q, type=kind) if before else "",
     }
