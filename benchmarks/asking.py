@@ -1,0 +1,51 @@
+"""Requests to the installation under test, in this process, by users of its store (see seed_store)."""
+
+from __future__ import annotations
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailwall.config.settings")
+django.setup()
+
+from django.db import connection  # noqa: E402 -- needs the line above
+from django.db.models import Count  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.test.utils import CaptureQueriesContext  # noqa: E402
+
+from mailwall.assignment.models import Link  # noqa: E402
+from mailwall.config import prepare  # noqa: E402
+from mailwall.team.models import User  # noqa: E402
+from mailwall.team.services import create_token  # noqa: E402
+from mailwall.team.sign_in import BACKEND  # noqa: E402
+
+prepare.prepare_files()  # static files and translations, as `mailwall web` does
+WALL_MESSAGES = 2_000
+
+
+class Asker:
+    """One signed-in user, with a token for the API."""
+
+    def __init__(self, user: User) -> None:
+        self.client = Client(SERVER_NAME="localhost", headers={"Authorization": f"Bearer {create_token(user)}"})
+        self.client.force_login(user, backend=BACKEND)
+
+    def ask(self, path: str, query: dict[str, str]) -> int:
+        """Gives the number of database queries; an answer other than 200 ends the benchmark."""
+        with CaptureQueriesContext(connection) as queries:
+            answer = self.client.get(path, query_params=query)
+        if answer.status_code != 200:
+            raise SystemExit(f"{path} {query}: {answer.status_code}")
+        return len(queries)
+
+
+def viewers() -> dict[str, User]:
+    """An administrator who manages a team, and a colleague who sees his own and what is for everyone."""
+    return {name: User.objects.get(email=f"{name}@bench.example") for name in ("alice", "charlie")}
+
+
+def big_wall() -> int:
+    """The contact whose wall is nearest to 2,000 messages."""
+    counted = Link.objects.values_list("contact").annotate(n=Count("message")).values_list("contact", "n")
+    return min(counted, key=lambda row: abs(row[1] - WALL_MESSAGES))[0]

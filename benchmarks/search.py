@@ -1,0 +1,68 @@
+"""Search, lists and walls over a large store, as the API and the pages answer them, on SQLite and PostgreSQL.
+
+The store holds messages of five accounts with every visibility, 500 contacts, one of them with 2,000 messages. Asked by
+an administrator, who sees what is for everyone and her team, and by a colleague who sees less. Times are the server's:
+everything between the request and its answer, without the network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+from benchmarks.installation import DATABASES, call, installation
+
+QUERIES = {
+    "common word": "faktura",
+    "medium word": "medium42",
+    "rare word": "rare4242",
+    "two words": "faktura medium42",
+    "prefix": "medium4",
+    "common prefix": "fak",
+    "phrase": '"Grüße invoice"',
+    "sender": "from:person7@gmail.com",
+    "since": "faktura after:2026-01-01 before:2026-02-01",
+    "nothing": "nowhere",
+}
+ROUNDS = 20
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="bench search")
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--database", choices=DATABASES, action="append")
+    options = parser.parse_args(arguments)
+    for database in options.database or DATABASES:
+        with installation(database) as env:
+            size = ["--messages", str(options.messages), "--contacts", "500", "--texts", "40"]
+            call(env, "benchmarks.seed_store", *size)
+            call(env, "benchmarks.search", database)
+
+
+def measure(database: str) -> None:
+    """Ask everything `ROUNDS` times in turn, and print p50 and p95 in ms with the number of queries."""
+    from benchmarks.asking import Asker, big_wall, viewers
+
+    pages = {"wall": f"/contacts/{big_wall()}/", "mail": "/mail/", "dashboard": "/", "contacts": "/contacts/"}
+    pages |= {"unassigned": "/mail/?tab=unassigned"}
+    for name, user in viewers().items():
+        asker = Asker(user)
+        asked = {f"search {kind}": ("/api/v1/search", {"q": query}) for kind, query in QUERIES.items()}
+        asked |= {f"page {kind}": (path, {}) for kind, path in pages.items()}
+        times: dict[str, list[float]] = {kind: [] for kind in asked}
+        queries: dict[str, int] = {}
+        for _ in range(1 + ROUNDS):
+            for kind, (path, query) in asked.items():
+                begin = time.perf_counter()
+                queries[kind] = asker.ask(path, query)
+                times[kind].append(1000 * (time.perf_counter() - begin))
+        for kind, (_cold, *values) in times.items():
+            middle, high = statistics.median(values), sorted(values)[int(0.95 * len(values))]
+            print(f"{database} {name}, {kind}: {middle:.3g} ms  (p95 {high:.3g}, {queries[kind]} queries)", flush=True)
+
+
+if __name__ == "__main__":
+    import sys
+
+    measure(sys.argv[1])
