@@ -183,7 +183,7 @@ def _position(cursor: str | None) -> Position | None:
     if values is None:
         return None
     second, rank, pk = values
-    if not 0 <= second < 2**33 or rank not in (queries.NOTE_RANK, queries.EMAIL_RANK):
+    if not 0 <= second < 2**33 or rank not in (queries.POST_RANK, queries.NOTE_RANK, queries.EMAIL_RANK):
         raise ApiProblem(422, "cursor_invalid", _("This cursor is not one of ours."), errors=[("cursor", "")])
     return Position(second=second, rank=rank, id=pk)
 

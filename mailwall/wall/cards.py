@@ -19,7 +19,7 @@ from mailwall.mailstore.models import Attachment, Message, MessageBody, Particip
 from mailwall.mime.types import Address
 from mailwall.team.models import User
 from mailwall.wall import rules
-from mailwall.wall.models import Note
+from mailwall.wall.models import Note, Post
 
 MAX_LIST_TEXT_BYTES = 65_536
 
@@ -72,8 +72,17 @@ class MessageCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PostCard:
+    """A post in words of now. message_id: of the mail that it is about, where the viewer may see it."""
+
+    post: Post
+    text: str
+    message_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One entry of a wall or list: an e-mail with its thread and copies, or a note.
+    """One entry of a wall or list: an e-mail with its thread and copies, a note, or a post of a higher room.
 
     at: the time that orders it. copies: in how many visible accounts the same mail lies; thread_count: how many
     different mails of its thread this list holds; whose: the contacts of a company's wall that it belongs to.
@@ -82,6 +91,7 @@ class Card:
     at: datetime
     message: MessageCard | None = None
     note: Note | None = None
+    post: PostCard | None = None
     thread_count: int = 1
     copies: int = 1
     copies_differ: bool = False
@@ -90,7 +100,9 @@ class Card:
 
     @property
     def type(self) -> str:
-        return "email" if self.message else "note"
+        if self.message:
+            return "email"
+        return "post" if self.post else "note"
 
     @property
     def earlier(self) -> int:

@@ -15,11 +15,12 @@ from django.db.models import Count, Exists, OuterRef
 from django.db.models.functions import MD5
 
 from mailwall.assignment.queries import ContactOfMessage
+from mailwall.email_accounts.errors import translated
 from mailwall.mailstore.models import MessageBody, MessageQuerySet
 from mailwall.team.models import User
 from mailwall.wall import cards
-from mailwall.wall.cards import Card
-from mailwall.wall.models import Note
+from mailwall.wall.cards import Card, PostCard
+from mailwall.wall.models import Note, Post
 from mailwall.wall.rules import Term
 
 
@@ -102,3 +103,13 @@ def note_card(note: Note, terms: tuple[Term, ...] = ()) -> Card:
     """The card of a note; wants `contact` and `author` loaded."""
     contact = ContactOfMessage(id=note.contact_id, kind=note.contact.kind, name=note.contact.name, because=[])
     return Card(at=note.created_at, note=note, contacts=[contact], terms=terms)
+
+
+def post_card(post: Post, sees_message: bool) -> Card:
+    """The card of a post; wants `contact` loaded. sees_message: the viewer may see the mail that it is about."""
+    contact = ContactOfMessage(id=post.contact_id, kind=post.contact.kind, name=post.contact.name, because=[])
+    msgid = post.msgid if sees_message or not post.quiet_msgid else post.quiet_msgid
+    shown = PostCard(
+        post=post, text=translated(msgid, post.params, msgid), message_id=post.message_id if sees_message else None
+    )
+    return Card(at=post.at, post=shown, contacts=[contact])

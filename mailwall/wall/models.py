@@ -1,4 +1,4 @@
-"""The table of notes."""
+"""The tables of notes, and of posts that higher rooms tell."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from django.conf import settings
 from django.db import models
 
 from mailwall.contacts.models import Contact
+from mailwall.email_accounts.models import EmailAccount
+from mailwall.mailstore.models import Message
+from mailwall.team.models import User
 
 
 class Note(models.Model):
@@ -24,3 +27,34 @@ class Note(models.Model):
 
     def __str__(self) -> str:
         return f"note {self.pk}"
+
+
+class PostQuerySet(models.QuerySet["Post"]):
+    def visible_to(self, viewer: User) -> PostQuerySet:
+        """What happened with an account's mail is seen by who may see that mail."""
+        return self.filter(account__in=EmailAccount.objects.messages_visible_to(viewer).values("pk"))
+
+
+class Post(models.Model):
+    """What a higher room tells of a contact: `msgid % params`, in every reader's language. Never edited.
+
+    account: who may see its mail may read the post. quiet_msgid: what those read instead who may not see `message`,
+    the mail that it is about; '' where it is about none.
+    """
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="posts")
+    account = models.ForeignKey(EmailAccount, on_delete=models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, null=True, on_delete=models.SET_NULL, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    msgid = models.CharField(max_length=300)
+    quiet_msgid = models.CharField(max_length=300, blank=True)
+    params = models.JSONField(default=dict)
+    at = models.DateTimeField()
+
+    objects = PostQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["contact", "-at", "-id"], name="post_by_contact")]
+
+    def __str__(self) -> str:
+        return f"post {self.pk}"

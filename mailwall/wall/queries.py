@@ -21,11 +21,11 @@ from mailwall.mailstore.rules import key_before
 from mailwall.team.models import User
 from mailwall.wall import cards, search
 from mailwall.wall.cards import Card, MessageCard
-from mailwall.wall.grouping import Lead, build_cards, leading, newer_copies, note_card
-from mailwall.wall.models import Note
+from mailwall.wall.grouping import Lead, build_cards, leading, newer_copies, note_card, post_card
+from mailwall.wall.models import Note, Post
 from mailwall.wall.rules import SearchQuery
 
-NOTE_RANK, EMAIL_RANK = 0, 1
+POST_RANK, NOTE_RANK, EMAIL_RANK = -1, 0, 1
 MAX_COUNTED = 1_000
 MAX_THREAD = 100
 _CROWD = timedelta(minutes=1)  # messages of a crowded second have ids of the next ones
@@ -33,7 +33,7 @@ _CROWD = timedelta(minutes=1)  # messages of a crowded second have ids of the ne
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """Where a page of a wall ends: second since 1970, e-mails before notes of one second, id."""
+    """Where a page of a wall ends: second since 1970, e-mails before notes before posts of one second, id."""
 
     second: int
     rank: int
@@ -99,6 +99,8 @@ def wall_page(
         found += _leads_on_wall(viewer, contact_ids, query, before, limit + 1)
     if kind != "email":
         found += _notes_on_wall(viewer, contact_ids, query, before, limit + 1)
+    if not kind and query is None:
+        found += _posts_on_wall(viewer, contact_ids, before, limit + 1)
     found.sort(key=lambda entry: (entry[0].second, entry[0].rank, entry[0].id), reverse=True)
     page, more = found[:limit], len(found) > limit
     leads = [entry for _, entry in page if isinstance(entry, Lead)]
@@ -139,9 +141,32 @@ def _notes_on_wall(
     return found
 
 
+def _posts_on_wall(
+    viewer: User, contact_ids: Sequence[int], before: Position | None, limit: int
+) -> list[tuple[Position, Card | Lead]]:
+    posts = Post.objects.visible_to(viewer).filter(contact__in=contact_ids)
+    if before is not None:
+        second = datetime.fromtimestamp(before.second, UTC)
+        same_second = Q(at__lt=second + timedelta(seconds=1))
+        here = same_second if before.rank != POST_RANK else Q(at__lt=second) | (same_second & Q(pk__lt=before.id))
+        posts = posts.filter(here)
+    found = list(posts.select_related("contact").order_by("-at", "-pk")[:limit])
+    visible = Message.objects.visible_to(viewer).filter(pk__in=[post.message_id for post in found if post.message_id])
+    seen = set(visible.values_list("pk", flat=True))
+    return [
+        (
+            Position(second=int(post.at.timestamp()), rank=POST_RANK, id=post.pk),
+            post_card(post, post.message_id in seen),
+        )
+        for post in found
+    ]
+
+
 def notes_after(position: Position) -> Q:
     """Which notes come after this position of a page."""
     second = datetime.fromtimestamp(position.second, UTC)
+    if position.rank == POST_RANK:
+        return Q(created_at__lt=second)
     up_to_second = Q(created_at__lt=second + timedelta(seconds=1))
     if position.rank == EMAIL_RANK:
         return up_to_second

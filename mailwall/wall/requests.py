@@ -10,7 +10,7 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
 from mailwall.team.models import User
-from mailwall.wall.queries import EMAIL_RANK, NOTE_RANK, Position
+from mailwall.wall.queries import EMAIL_RANK, NOTE_RANK, POST_RANK, Position
 from mailwall.web.rest import ApiProblem, decode_cursor, encode_cursor
 
 MAX_ID = 2**63 - 1
@@ -34,7 +34,7 @@ def page_or_part(request: SignedIn, page: str, part: str, context: dict[str, Any
 def position_of(request: HttpRequest) -> Position | None:
     """Where the page begins, by `?before=`; what is none of ours begins at the top."""
     values = _values(request, (int, int, int))
-    if values is None or values[1] not in (EMAIL_RANK, NOTE_RANK) or not 0 <= values[0] < 2**33:
+    if values is None or values[1] not in (EMAIL_RANK, NOTE_RANK, POST_RANK) or not 0 <= values[0] < 2**33:
         return None
     return Position(second=values[0], rank=values[1], id=values[2])
 

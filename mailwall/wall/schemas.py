@@ -88,12 +88,21 @@ class NoteOut(Schema):
     updated_at: datetime
 
 
+class PostOut(Schema):
+    """What happened to the contact, such as the end of a sequence. message: the mail that it is about, if visible."""
+
+    id: int
+    text: str
+    message: int | None
+
+
 class WallItem(Schema):
-    type: Literal["email", "note"]
+    type: Literal["email", "note", "post"]
     at: datetime
     contacts: list[LinkedContactOut]
     email: MessageOut | None
     note: NoteOut | None
+    post: PostOut | None
     thread_count: int
     copies: int
     copies_differ: bool
@@ -159,6 +168,9 @@ def wall_item(card: Card) -> dict[str, Any]:
         "copies_differ": card.copies_differ,
         "email": message_fields(card.message) if card.message else None,
         "note": note_fields(card.note) if card.note else None,
+        "post": {"id": card.post.post.pk, "text": card.post.text, "message": card.post.message_id}
+        if card.post
+        else None,
     }
 
 

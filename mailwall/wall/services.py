@@ -1,6 +1,8 @@
-"""Writes of notes."""
+"""Writes of notes, and of posts that higher rooms tell."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.utils import timezone
@@ -10,7 +12,7 @@ from mailwall.contacts.models import Contact
 from mailwall.team.models import User
 from mailwall.wall import search
 from mailwall.wall.errors import NoteInvalid, NoteNotYours
-from mailwall.wall.models import Note
+from mailwall.wall.models import Note, Post
 
 MAX_NOTE_LENGTH = 50_000
 
@@ -52,6 +54,13 @@ def delete_note(author: User, note: Note) -> None:
     with transaction.atomic():
         search.forget_note(note.pk)
         note.delete()
+
+
+def add_posts(posts: Sequence[Post]) -> None:
+    """Put posts onto the walls of their contacts; joins a transaction."""
+    for post in posts:
+        post.at = post.at.replace(microsecond=0)  # whole seconds, as mail has them
+    Post.objects.bulk_create(posts)
 
 
 def _require_author(author: User, note: Note) -> None:

@@ -147,10 +147,10 @@ def navigation(context: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @register.simple_tag
-def url_or_nothing(name: str) -> str:
+def url_or_nothing(name: str, *args: object) -> str:
     """The address of a page, '' where this installation has no such page."""
     try:
-        return reverse(name) if name else ""
+        return reverse(name, args=args) if name else ""
     except NoReverseMatch:
         return ""
 
