@@ -100,12 +100,16 @@ class Message(models.Model):
 
 
 class MessageBody(models.Model):
-    """Full text, and the HTML exactly as received: it is cleaned whenever it is shown."""
+    """Full text, and the HTML exactly as received: it is cleaned whenever it is shown.
+
+    report: of a bounce, the delivery status and the header of the mail it is about.
+    """
 
     message = models.OneToOneField(Message, primary_key=True, on_delete=models.CASCADE, related_name="body")
     text = models.TextField(blank=True)
     html = models.TextField(blank=True)
     html_truncated = models.BooleanField(default=False)
+    report = models.TextField(blank=True, default="", db_default="")
 
     def __str__(self) -> str:
         return f"body of message {self.pk}"

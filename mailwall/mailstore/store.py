@@ -105,8 +105,10 @@ def complete_messages(account_id: int, messages: Sequence[NewMessage], now: date
 
 def insert_details(messages: Sequence[NewMessage]) -> None:
     """Bodies, participants, attachments and search documents of messages that have their ids."""
-    bodies = [(m.id, m.parsed.text, m.parsed.html, "html truncated" in m.parsed.defects) for m in messages]
-    sql.insert_rows(MessageBody, ["message_id", "text", "html", "html_truncated"], bodies)
+    bodies = [
+        (m.id, m.parsed.text, m.parsed.html, "html truncated" in m.parsed.defects, m.parsed.report) for m in messages
+    ]
+    sql.insert_rows(MessageBody, ["message_id", "text", "html", "html_truncated", "report"], bodies)
     people = [(m.id, role, place, person) for m in messages for role, place, person in _participants(m.parsed)]
     address_ids = intern_addresses({person.address for *_rest, person in people})
     rows = [(id_, address_ids[person.address], role, place, person.name[:300]) for id_, role, place, person in people]

@@ -21,6 +21,7 @@ from mailwall.mime.headers import (
 )
 from mailwall.mime.html import html_to_text
 from mailwall.mime.parts import choose_bodies, list_attachments, structure_defects
+from mailwall.mime.reports import report_of
 from mailwall.mime.scan import scan_message
 from mailwall.mime.text import MAX_TEXT_BYTES, decode_part
 from mailwall.mime.types import BodyPart, ParsedMessage
@@ -96,6 +97,7 @@ def _assemble(
         html=html,
         attachments=list_attachments(structure, whole_sections) if structure is not None else (),
         automatic=find_automatic(fields, structure, subject),
+        report=report_of(structure, raw_sections),
         list_id=_list_id(_first(fields, "list-id")),
         defects=tuple(dict.fromkeys((*defects, *odd, *odd_body)))[:MAX_DEFECTS],
     )

@@ -65,7 +65,8 @@ class ParsedMessage:
     message_id, in_reply_to, references: without angle brackets. from_: all senders, `from_[0]` is the first.
     text: the whole decoded text (made from HTML where there is no plain part). html: as received, NOT cleaned; ''
     when there is none. automatic: '' for a human's mail, else why it counts as automatic ('auto-replied',
-    'auto-generated', 'bulk', 'list', 'bounce'). list_id: of List-Id, ''. defects: what was odd, in short words.
+    'auto-generated', 'bulk', 'list', 'bounce'). report: what a bounce says for programs, as text. list_id: of
+    List-Id, ''. defects: what was odd, in short words.
     """
 
     message_id: str = ""
@@ -83,6 +84,7 @@ class ParsedMessage:
     html: str = ""
     attachments: tuple[AttachmentInfo, ...] = ()
     automatic: str = ""
+    report: str = ""
     list_id: str = ""
     defects: tuple[str, ...] = field(default=())
 

@@ -1,4 +1,4 @@
-"""Django's entry for this room."""
+"""Django's entry for this room: it reads the bounces among mail that arrives, and drops drafts that were sent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ class SendingConfig(AppConfig):
     name = "mailwall.sending"
 
     def ready(self) -> None:
-        from mailwall.sending import departures, hooks  # noqa: PLC0415 -- models exist only now
+        from mailwall.mailstore import hooks as mailstore_hooks  # noqa: PLC0415 -- models exist only now
+        from mailwall.sending import bounces, departures, hooks  # noqa: PLC0415
 
+        mailstore_hooks.on_messages_arrived(bounces.on_messages_arrived)
         hooks.on_outgoing_settled(departures.forget_when_sent)

@@ -16,7 +16,7 @@ from mailwall.imap.session import ImapSession
 from mailwall.imap.types import FetchedMessage
 from mailwall.mailstore.types import IncomingMessage
 from mailwall.mime.parse import parse_message, parse_whole
-from mailwall.mime.parts import choose_text_parts
+from mailwall.mime.reports import sections_to_read
 from mailwall.mime.types import BodyPart, ParsedMessage
 from mailwall.sync import rules
 
@@ -72,7 +72,7 @@ def read(session: ImapSession, uids: Sequence[int], scope: Scope) -> Generator[R
         return not import_rules.skipping_rule(parse_message(raw_header, structure, {}), scope.import_rules)
 
     fetched = session.fetch_messages(
-        uids, choose_sections=choose_text_parts, wants_text=None if scope.import_rules.is_empty else wants_text
+        uids, choose_sections=sections_to_read, wants_text=None if scope.import_rules.is_empty else wants_text
     )
     for message in _in_order(fetched, uids):
         yield interpret(message, scope)
