@@ -42,6 +42,7 @@ class SmtpSink:
         self.slow_seconds = 1.0
         self.taken: list[Taken] = []
         self.sign_ins: list[bool] = []
+        self._servers: set[SMTP] = set()
         self.port = free_port()
         context = None
         if certificate:
@@ -68,6 +69,13 @@ class SmtpSink:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def hang_up(self) -> None:
+        """Close every open connection; new ones are welcome."""
+        for server in list(self._servers):
+            if server.transport is not None:
+                self._controller.loop.call_soon_threadsafe(server.transport.abort)
+        self._servers.clear()
+
     def stop(self) -> None:
         """Stop listening; what was taken stays."""
         self._controller.stop(no_assert=True)
@@ -75,6 +83,7 @@ class SmtpSink:
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        self._servers.add(server)
         if self.mode == "drop_before_data":
             _abort(server)
         envelope.mail_from = address

@@ -11,7 +11,7 @@ from mailwall.sending.models import OutgoingState, UndeliverableAddress
 from mailwall.sync import services as sync_services
 from tests.cast import make_account, make_raw, store
 from tests.mime.test_reports import POSTFIX, QMAIL
-from tests.sending.conftest import EWA, deliver, make_due
+from tests.sending.conftest import EWA, deliver
 
 OUR_ID = "0123456789abcdef0123456789abcdef@ours.example"
 JAN = Address(name="", address="jan@nowak.example")
@@ -102,11 +102,3 @@ def test_address_from_which_somebody_writes_can_be_reached_again(account, queue)
     assert UndeliverableAddress.objects.exists()
     arrive(account, make_raw("ewa@kwiat.example", "alice@ours.example"))
     assert not UndeliverableAddress.objects.exists()
-
-
-def test_copy_of_a_bounced_mail_is_filed_all_the_same(account, queue):
-    outgoing = deliver(queue())
-    arrive(account, bounce_of(outgoing))
-    make_due(outgoing)
-    outgoing.refresh_from_db()
-    assert outgoing.copy_state == "wanted"
