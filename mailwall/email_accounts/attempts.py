@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from mailwall.email_accounts import notices, rules
+from mailwall.email_accounts import defaults, notices, rules
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.errors import MailwallError
 
@@ -46,6 +46,7 @@ def record_success(account_id: int, token: str | None, now: datetime) -> Attempt
         account.save(update_fields=[*_WRITTEN, "last_synchronized_at"])
         if before == State.DEACTIVATED:
             notices.tell_reactivated(account)
+    _settle_default(account, before)
     return _attempt(account)
 
 
@@ -75,8 +76,15 @@ def record_failure(account_id: int, token: str | None, error: MailwallError, now
         account.save(update_fields=_WRITTEN)
         if account.state != before:
             notices.tell_needs_you(account)
+    _settle_default(account, before)
     logger.info("attempt failed", extra={"account_id": account_id, "code": error.code, "state": account.state})
     return _attempt(account)
+
+
+def _settle_default(account: EmailAccount, before: str) -> None:
+    """A deactivated account does not send. Its row's lock is gone by now: see defaults.lock_owner."""
+    if State.DEACTIVATED in (before, account.state) and before != account.state:
+        defaults.settle_default(account.owner_id)
 
 
 _WRITTEN = (

@@ -43,7 +43,7 @@ def checked(wanted: AccountChanges, *, checker: Checker | None = None) -> Accoun
 def require_allowed(actor: User, account: EmailAccount, wanted: AccountChanges) -> None:
     """Refuse what this actor, or nobody, may change.
 
-    :raises NotAllowed: visibility or direction by another than the owner. :raises DraftInvalid: owner, window, default.
+    :raises NotAllowed: visibility or direction by another than the owner. :raises DraftInvalid: owner, window, sending.
     """
     privacy = (wanted.store not in (UNSET, account.store), wanted.visibility not in (UNSET, account.visibility))
     if any(privacy) and not rules.may_change_privacy(actor, account):
@@ -53,9 +53,9 @@ def require_allowed(actor: User, account: EmailAccount, wanted: AccountChanges) 
         raise DraftInvalid([("owner", _("The owner of an account cannot be changed."))])
     if wanted.import_since is not UNSET and not _is_same_moment(wanted.import_since, account.import_since):
         raise DraftInvalid([("import_since", _("What is imported is settled. Older messages are fetched separately."))])
-    sends = bool(wanted.smtp) if wanted.smtp is not UNSET else bool(account.smtp_host)
-    if wanted.is_default is True and not sends:
-        raise DraftInvalid([("is_default", _("Only an account that can send can be the default one."))])
+    has_smtp = bool(account.smtp_host if wanted.smtp is UNSET else wanted.smtp)
+    if wanted.sending_active is True and not has_smtp:
+        raise DraftInvalid([("sending_active", _("This account only receives: it has no server for sending."))])
 
 
 def put(account: EmailAccount, wanted: AccountChanges) -> None:

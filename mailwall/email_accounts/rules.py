@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Protocol
@@ -64,6 +64,47 @@ def may_add_for(actor: Viewer, owner_id: int, manager_ids: Collection[int], *, m
 def account_limit(package: str, max_accounts_per_user: int) -> int | None:
     """How many accounts one user may connect, receive-only ones included; None without limit."""
     return max_accounts_per_user if package == "automation" else None
+
+
+class Sender(Protocol):
+    """An account as sending sees it."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def smtp_host(self) -> str: ...
+    @property
+    def sending_active(self) -> bool: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def is_default(self) -> bool: ...
+
+
+def sending_obstacle(account: Sender, package: str) -> str:
+    """Why the account does not send: `no_server`, `deactivated`, `switched_off` or `package`; '' when it sends.
+
+    In `basic` each user sends from the default account alone.
+    """
+    if not account.smtp_host:
+        return "no_server"
+    if account.state == DEACTIVATED:
+        return "deactivated"
+    if not account.sending_active:
+        return "switched_off"
+    return "package" if package == "basic" and not account.is_default else ""
+
+
+def default_account(accounts: Sequence[Sender]) -> int | None:
+    """Which of a user's accounts is to be the default: the present one while it can send, else the first that can.
+
+    When none can, the present one stays, as long as it has a server for sending; None without one.
+    """
+    able = [account for account in accounts if not sending_obstacle(account, "automation")]
+    present = next((account for account in accounts if account.is_default and account.smtp_host), None)
+    if present is not None and (present in able or not able):
+        return present.pk
+    return able[0].pk if able else None
 
 
 def is_sending_active(*, wanted: bool, has_smtp: bool, is_default: bool, package: str) -> bool:

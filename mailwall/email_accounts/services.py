@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from mailwall.email_accounts import changes, connection, errors, queries, rules
+from mailwall.email_accounts import changes, connection, defaults, errors, queries, rules
 from mailwall.email_accounts.attempts import Attempt, record_failure, record_success
 from mailwall.email_accounts.connection import Servers, imap_settings, smtp_settings
 from mailwall.email_accounts.drafts import AccountChanges, AccountDraft, Checker
@@ -38,12 +38,11 @@ def create_account(actor: User, draft: AccountDraft, *, verify: bool = True) -> 
     connection.require(account, Servers(imap=True, smtp=bool(account.smtp_host)), verify=verify)
     try:
         with transaction.atomic():
-            User.objects.select_for_update().get(pk=account.owner_id)  # two at once must not both be the third
+            defaults.lock_owner(account.owner_id)  # two at once must not both be the third
             _refuse_over_limit(account.owner)
-            others = _accounts_of(account.owner_id)
-            account.is_default = account.sending_active and not others.filter(is_default=True).exists()
             account.next_sync_at = timezone.now()
             account.save()
+            defaults.settle_default(account.owner_id)
             team_services.audit(actor, "email_account.connected", f"email_account:{account.pk}", owner=account.owner_id)
     except IntegrityError:
         _refuse_connected(actor, account.address)
@@ -90,13 +89,16 @@ def update_account(actor: User, account_id: int, wanted: AccountChanges, *, veri
     connection.require(trial, changed, verify=verify)
     try:
         with transaction.atomic():
-            account = _locked(account_id)
+            account = _locked(account)
             changes.put(account, checked)
             if changed.imap:
                 _start_anew(account, tested=verify)
             account.save()
-            if checked.is_default is True:
-                _make_default(account)
+            if checked.is_default is True and not account.is_default:
+                defaults.make_default(account)
+            elif checked.is_default is False and account.is_default:
+                defaults.give_up_default(account)
+            defaults.settle_default(account.owner_id)
             if account.visibility != before.visibility:
                 details = {"from": before.visibility, "to": account.visibility}
                 team_services.audit(actor, "email_account.visibility", f"email_account:{account.pk}", **details)
@@ -126,9 +128,10 @@ def reactivate(actor: User, account_id: int) -> EmailAccount:
     account = queries.get_account(actor, account_id)
     connection.require(account, Servers(imap=True, smtp=False), verify=True)
     with transaction.atomic():
-        account = _locked(account_id)
+        account = _locked(account)
         _start_anew(account, tested=True)
         account.save()
+        defaults.settle_default(account.owner_id)
         team_services.audit(actor, "email_account.reactivated", f"email_account:{account.pk}")
     return queries.get_account(actor, account_id)
 
@@ -138,9 +141,9 @@ def pause(actor: User, account_id: int) -> EmailAccount:
 
     :raises Http404, AccountNotActive: it waits for a password or is deactivated.
     """
-    queries.get_account(actor, account_id)
+    account = queries.get_account(actor, account_id)
     with transaction.atomic():
-        account = _locked(account_id)
+        account = _locked(account)
         if account.state not in (State.ACTIVE, State.PAUSED):
             raise errors.AccountNotActive
         account.state, account.next_sync_at = State.PAUSED, None
@@ -167,17 +170,16 @@ def remove_account(actor: User, account_id: int, *, keep_messages: bool) -> Emai
 
     :raises Http404: it is not there, or not the actor's to delete.
     """
-    queries.get_account(actor, account_id)
+    account = queries.get_account(actor, account_id)
     with transaction.atomic():
-        account = _locked(account_id)
+        account = _locked(account)
         account.sealed_imap_password = account.sealed_smtp_password = ""
         account.lease_token, account.lease_until, account.next_sync_at = "", None, None
-        was_default, account.is_default, account.sending_active = account.is_default, False, False
+        account.is_default = account.sending_active = False
         account.removed_at = timezone.now()
         account.purging = not keep_messages
         account.save()
-        if was_default:
-            _choose_default(account.owner_id)
+        defaults.settle_default(account.owner_id)
         details = {"owner": account.owner_id, "messages": "keep" if keep_messages else "delete"}
         team_services.audit(actor, "email_account.removed", f"email_account:{account.pk}", **details)
     return account
@@ -221,13 +223,10 @@ def _accounts_of(owner_id: int) -> QuerySet[EmailAccount]:
     return EmailAccount.objects.connected().filter(owner_id=owner_id)
 
 
-def _locked(account_id: int) -> EmailAccount:
-    return (
-        EmailAccount.objects.connected()
-        .select_for_update(of=("self",))
-        .select_related("owner__team")
-        .get(pk=account_id)
-    )
+def _locked(account: EmailAccount) -> EmailAccount:
+    defaults.lock_owner(account.owner_id)
+    accounts = EmailAccount.objects.connected().select_for_update(of=("self",)).select_related("owner__team")
+    return accounts.get(pk=account.pk)
 
 
 def _start_anew(account: EmailAccount, *, tested: bool) -> None:
@@ -243,14 +242,3 @@ def _start_anew(account: EmailAccount, *, tested: bool) -> None:
     account.failed_attempts, account.only_network_errors = 0, True
     account.last_error_code = account.last_error_message = account.last_error_msgid = ""
     account.last_error_params, account.last_error_at = {}, None
-
-
-def _make_default(account: EmailAccount) -> None:
-    _accounts_of(account.owner_id).exclude(pk=account.pk).filter(is_default=True).update(is_default=False)
-    _accounts_of(account.owner_id).filter(pk=account.pk).update(is_default=True)
-
-
-def _choose_default(owner_id: int) -> None:
-    heir = _accounts_of(owner_id).filter(sending_active=True).order_by("id").first()
-    if heir is not None:
-        _make_default(heir)

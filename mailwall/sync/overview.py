@@ -27,6 +27,7 @@ class AccountRow:
 
     error: the last error in the viewer's language. run: the download that somebody waits for. heals: deactivated, but
     tried once an hour by itself. paused_folders: their names, where the viewer may see the messages.
+    sending_obstacle: as account_rules.sending_obstacle.
     """
 
     account: EmailAccount
@@ -36,9 +37,13 @@ class AccountRow:
     run: SyncRun | None
     error: str
     heals: bool
-    sending_active: bool
+    sending_obstacle: str
     limit: int
     paused_folders: tuple[str, ...]
+
+    @property
+    def sending_active(self) -> bool:
+        return not self.sending_obstacle
 
     @property
     def importing(self) -> bool:
@@ -85,12 +90,7 @@ def rows_for(viewer: User, accounts: Sequence[EmailAccount]) -> list[AccountRow]
             run=runs.get(account.pk),
             error=account_queries.error_sentence(account),
             heals=account_queries.probe_due(account),
-            sending_active=account_rules.is_sending_active(
-                wanted=account.sending_active,
-                has_smtp=bool(account.smtp_host),
-                is_default=account.is_default,
-                package=package,
-            ),
+            sending_obstacle=account_rules.sending_obstacle(account, package),
             limit=settings.MAX_FAILED_ATTEMPTS,
             paused_folders=paused.get(account.pk, ()),
         )

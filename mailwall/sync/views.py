@@ -24,6 +24,7 @@ from mailwall.email_accounts import errors as account_errors
 from mailwall.email_accounts import queries as account_queries
 from mailwall.email_accounts import rules as account_rules
 from mailwall.email_accounts import services
+from mailwall.email_accounts.drafts import AccountChanges
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.errors import MailwallError
 from mailwall.sync import attachments, overview, responses, runs, tasks
@@ -109,6 +110,20 @@ def account_resume(request: SignedIn, account_id: int) -> HttpResponse:
 def account_reactivate(request: SignedIn, account_id: int) -> HttpResponse:
     """Tests the connection first; the sentence says why it stays as it is."""
     return _deed(request, account_id, services.reactivate)
+
+
+@login_required
+@require_POST
+def account_default(request: SignedIn, account_id: int) -> HttpResponse:
+    """Make default: the user's mail leaves from this account unless they choose another."""
+    return _sending_deed(request, account_id, AccountChanges(is_default=True))
+
+
+@login_required
+@require_POST
+def account_sending(request: SignedIn, account_id: int) -> HttpResponse:
+    """Switch sending on (`on=1`) or off."""
+    return _sending_deed(request, account_id, AccountChanges(sending_active=request.POST.get("on") == "1"))
 
 
 @login_required
@@ -204,6 +219,16 @@ def _deed(request: SignedIn, account_id: int, deed: Callable[[User, int], EmailA
     if account.state == State.ACTIVE:
         tasks.download(account_id)
     return _after_deed(request, account_id)
+
+
+def _sending_deed(request: SignedIn, account_id: int, wanted: AccountChanges) -> HttpResponse:
+    """The whole list again: the default moves between accounts."""
+    try:
+        services.update_account(request.user, account_id, wanted)
+    except account_errors.DraftInvalid as error:
+        for _field, sentence in error.errors:
+            messages.error(request, sentence)
+    return redirect("sync:accounts")
 
 
 def file_or_page(request: SignedIn, opened: Callable[[], attachments.Download]) -> HttpResponseBase:
