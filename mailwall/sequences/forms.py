@@ -40,7 +40,7 @@ def _line(label: Any, max_length: int, **options: Any) -> forms.CharField:
 
 def _time(label: Any, initial: str) -> forms.TimeField:
     widget = forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
-    return forms.TimeField(label=label, initial=initial, required=False, widget=widget)
+    return forms.TimeField(label=label, initial=initial, widget=widget)
 
 
 class RulesForm(forms.Form):
@@ -101,12 +101,6 @@ class RulesForm(forms.Form):
             values |= {"days": sorted(window.days), "opens": window.opens, "closes": window.closes}
         return values
 
-    def clean(self) -> None:
-        if self.cleaned_data.get("when") == IN_WINDOW:
-            for field in ("opens", "closes"):
-                if not self.cleaned_data.get(field) and field not in self.errors:
-                    self.add_error(field, _("Enter a time."))
-
     def given(self) -> SequenceInput:
         """The rules of a valid form."""
         found = self.cleaned_data
@@ -136,7 +130,7 @@ class EmailStepForm(forms.Form):
         help_text=_("To continue, leave the subject empty: “Re:” and the first subject then stand there."),
     )  # fmt: skip
     html = forms.CharField(
-        label=_("Text"), required=False, strip=False,
+        label=_("Text"), strip=False,
         widget=forms.Textarea(attrs={"data-editor": "", "data-editor-height": 260, "rows": 12, "spellcheck": "true"}),
     )  # fmt: skip
 

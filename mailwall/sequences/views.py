@@ -198,7 +198,7 @@ def pause_all(request: SignedIn, sequence_id: int) -> HttpResponse:
 @sequence_page
 @require_POST
 def change_enrolment(request: SignedIn, enrolment_id: int) -> HttpResponse:
-    """Pause, go on or remove one contact; back to the list, or the row alone for htmx."""
+    """Pause, go on or remove one contact; back to the page, or the list alone for htmx."""
     try:
         enrolment = enrolling.change_enrolment(request.user, enrolment_id, request.POST.get("state", ""))
     except ChangeRefused as error:
@@ -207,6 +207,7 @@ def change_enrolment(request: SignedIn, enrolment_id: int) -> HttpResponse:
         return redirect("sequences:sequence", found.sequence_id)
     tasks.wake(enrolment.sequence)
     if request.htmx:
-        row = listing.row_of(request.user, enrolment)
-        return render(request, "sequences/_person.html", {"row": row, "is_own": True})
+        people = listing.people_page(request.user, enrolment.sequence, request.POST)
+        context = {"sequence": enrolment.sequence, "people": people, "is_own": True}
+        return render(request, "sequences/_people.html", context)
     return redirect(reverse("sequences:sequence", args=[enrolment.sequence_id]) + "#people")
