@@ -144,20 +144,22 @@ def add_contacts(senders: range, *, domain: str = "") -> None:
 
 
 def mails(world: World, accounts: list[EmailAccount]) -> Iterator[Mail]:
-    """Newest last, as mail comes. Of a hundred: 80 from people, 15 newsletters, 5 automatic; of five one has a Cc."""
+    """Newest last, as mail comes. Of 100 senders 80 are people, 15 newsletters, 5 automatic; each writes mostly to
+    one account; of five mails one has a Cc."""
     chance = random.Random(world.seed)
     begin = datetime.now(UTC).replace(microsecond=0) - timedelta(days=world.days)
     words = Words(chance, world.texts)
     for number in range(world.messages):
         at = begin + timedelta(seconds=int(world.days * 86_400 * number / world.messages))
-        share = chance.random()
+        sender = int(world.senders * chance.random() ** 2)
+        share = sender * 37 % 100
         yield Mail(
             id=rules.message_key(at, number),
-            account_id=chance.choice(accounts).pk,
+            account_id=accounts[sender % len(accounts)].pk if chance.random() < 0.9 else chance.choice(accounts).pk,
             number=number,
-            sender=int(world.senders * chance.random() ** 2),
+            sender=sender,
             at=at,
-            kind="list" if share < 0.15 else "auto-generated" if share < 0.2 else "",
+            kind="list" if share < 15 else "auto-generated" if share < 20 else "",
             copied=chance.randrange(world.senders) if chance.random() < 0.2 else None,
             text=words.text(number),
         )
@@ -209,7 +211,8 @@ def _row(mail: Mail) -> dict[str, object]:
         "id": mail.id, "account_id": mail.account_id, "direction": "received", "internaldate": mail.at, "date": mail.at,
         "subject": f"Letter {mail.number} about {COMMON[mail.number % len(COMMON)]}", "snippet": mail.text[:200],
         "message_id": name, "in_reply_to": "", "references": [], "thread_key": key, "dedupe_key": key,
-        "content_key": key, "size_bytes": 4_000, "assigned": False, "on_server": True, "only_owner": False,
+        "content_key": key, "counterpart": address_of(mail.sender), "size_bytes": 4_000, "assigned": False,
+        "on_server": True, "only_owner": False,
         "has_attachments": False, "automatic": mail.kind, "list_id": "news.example" if mail.kind == "list" else "",
         "incomplete": False, "defects": [],
     }  # fmt: skip

@@ -7,6 +7,7 @@ hand unassigned (LinkBan) stays so. Every statement is written so that it starts
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
@@ -19,6 +20,14 @@ from mailwall.mailstore.models import Message
 
 MATCHING_ROLES = "('from', 'to', 'cc')"
 COUNT_LIMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """How many messages changed their mark, and whose they are."""
+
+    messages: int
+    counterparts: frozenset[str]
 
 
 def own_addresses_among(addresses: Collection[str]) -> set[str]:
@@ -115,16 +124,17 @@ def _delete_links(condition: str, parameter: Any) -> set[int]:
         return {message_id for (message_id,) in cursor.fetchall()}
 
 
-def mark_assigned(message_ids: Iterable[int]) -> int:
-    """Make the mark `assigned` of these messages say whether they have a link; how many changed."""
+def mark_assigned(message_ids: Iterable[int]) -> Marked:
+    """Make the mark `assigned` of these messages say whether they have a link."""
     linked = "EXISTS (SELECT 1 FROM assignment_link l WHERE l.message_id = mailstore_message.id)"
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE mailstore_message SET assigned = NOT assigned WHERE {sql.one_of('id')} "  # noqa: S608
-            f"AND assigned <> {linked}",
+            f"AND assigned <> {linked} RETURNING counterpart",
             [sql.values_of(message_ids)],
         )
-        return int(cursor.rowcount)
+        counterparts = [counterpart for (counterpart,) in cursor.fetchall()]
+    return Marked(messages=len(counterparts), counterparts=frozenset(counterparts))
 
 
 def count_unassigned(account_ids: Collection[int] | None) -> int:

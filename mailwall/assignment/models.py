@@ -6,11 +6,14 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import StrIndex, Substr
 from django.utils.translation import gettext_lazy as _
 
 from mailwall.contacts.models import Contact
+from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore.models import Message
+from mailwall.team.models import User
 
 
 class LinkField(models.TextChoices):
@@ -77,6 +80,55 @@ class IgnoredSender(models.Model):
 
     def __str__(self) -> str:
         return f"ignored sender {self.pk}"
+
+
+class MailKind(models.TextChoices):
+    """Who or what wrote unassigned mail."""
+
+    PEOPLE = "people", _("People")
+    NEWSLETTERS = "newsletters", _("Newsletters")
+    AUTOMATIC = "automatic", _("Automatic")
+
+
+class UnknownSenderQuerySet(models.QuerySet["UnknownSender"]):
+    def visible_to(self, viewer: User) -> UnknownSenderQuerySet:
+        """What the viewer may see: as MessageQuerySet.visible_to, for the messages that are counted here."""
+        accounts = EmailAccount.objects.messages_visible_to(viewer).values("pk")
+        return self.filter(Q(account__in=accounts), Q(only_owner=False) | Q(account__owner=viewer))
+
+
+class UnknownSender(models.Model):
+    """How much unassigned mail an account has with one counterpart, and the newest of it (docs/adr/0007).
+
+    Derived from messages by senders.refresh: a page of triage reads these rows instead of a million messages.
+    only_owner: of the messages counted, so that the rows can be filtered as they are.
+    """
+
+    account = models.ForeignKey(EmailAccount, on_delete=models.CASCADE, related_name="+", db_index=False)
+    address = models.CharField(max_length=320)
+    domain = models.GeneratedField(
+        expression=Substr("address", StrIndex("address", Value("@")) + 1),
+        output_field=models.CharField(max_length=320),
+        db_persist=True,
+    )
+    kind = models.CharField(max_length=11, choices=MailKind.choices)
+    only_owner = models.BooleanField(default=False)
+    messages = models.PositiveIntegerField()
+    newest_id = models.BigIntegerField()
+
+    objects = UnknownSenderQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["address", "account", "only_owner", "kind"], name="unknown_sender_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["kind", "-newest_id"], name="unknown_sender_newest"),
+            models.Index(fields=["domain", "kind", "-newest_id"], name="unknown_domain_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"unknown sender {self.pk}"
 
 
 class Review(models.Model):

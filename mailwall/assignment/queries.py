@@ -8,11 +8,12 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
+from django.db.models import Q
 
 from mailwall.assignment import rules
 from mailwall.assignment.models import Link, Review
 from mailwall.mailstore.models import Message
-from mailwall.team.models import User, Workspace
+from mailwall.team.models import Role, User, Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +48,15 @@ def own_account_ids(viewer: User) -> list[int]:
     return list(viewer.email_accounts.values_list("pk", flat=True))
 
 
-def last_review() -> Review | None:
-    """The newest finished review."""
-    return Review.objects.filter(finished_at__isnull=False).order_by("-pk").first()
+def last_review(viewer: User) -> Review | None:
+    """The newest finished review that covered the viewer's own accounts: of all accounts, or their own."""
+    covering = Q(by=None) | Q(by__role=Role.ADMIN) | Q(by=viewer)
+    return Review.objects.filter(covering, finished_at__isnull=False).order_by("-pk").first()
+
+
+def may_see_numbers(viewer: User, review: Review) -> bool:
+    """What a review of all accounts counted tells of mail that not everybody may see."""
+    return viewer.is_admin or review.by_id == viewer.pk
 
 
 def next_review_at(now: datetime, workspace: Workspace) -> datetime:

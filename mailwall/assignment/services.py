@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from mailwall.assignment import matching, queries, rules
+from mailwall.assignment import matching, queries, rules, senders
 from mailwall.assignment.errors import AssignmentTargetNotFound
 from mailwall.assignment.models import Link, LinkBan, LinkField, Review
 from mailwall.contacts.models import Contact
@@ -30,6 +30,7 @@ def assign_messages(message_ids: Collection[int]) -> int:
     with transaction.atomic():
         matching.link_messages(message_ids)
         matching.mark_assigned(message_ids)
+        senders.refresh(senders.counterparts_of(message_ids))
     return Message.objects.filter(id__one_of=message_ids, assigned=True).count()
 
 
@@ -40,7 +41,7 @@ def relink_addresses(addresses: Sequence[str]) -> None:
     """
     with transaction.atomic():
         touched = matching.unlink_lost_addresses(addresses) | matching.unlink_own_addresses(addresses)
-        matching.mark_assigned(touched | matching.link_addresses(addresses))
+        _mark(touched | matching.link_addresses(addresses))
 
 
 def forget_contact(contact_id: int) -> None:
@@ -49,7 +50,7 @@ def forget_contact(contact_id: int) -> None:
         links = Link.objects.filter(contact_id=contact_id)
         touched = set(links.values_list("message_id", flat=True))
         links.delete()
-        matching.mark_assigned(touched)
+        _mark(touched)
 
 
 def assign_by_hand(viewer: User, message_id: int, contact_id: int) -> None:
@@ -64,7 +65,7 @@ def assign_by_hand(viewer: User, message_id: int, contact_id: int) -> None:
             message_id=message_id, contact_id=contact_id, field=LinkField.HAND, defaults={"linked_by": viewer}
         )
         matching.link_messages([message_id])  # the ban may have hidden what matches anyway
-        matching.mark_assigned([message_id])
+        _mark([message_id])
 
 
 def unassign_by_hand(viewer: User, message_id: int, contact_id: int) -> None:
@@ -76,7 +77,7 @@ def unassign_by_hand(viewer: User, message_id: int, contact_id: int) -> None:
         _require(viewer, message_id, contact_id)
         LinkBan.objects.get_or_create(message_id=message_id, contact_id=contact_id, defaults={"banned_by": viewer})
         Link.objects.filter(message_id=message_id, contact_id=contact_id).delete()
-        matching.mark_assigned([message_id])
+        _mark([message_id])
 
 
 def review_unassigned(
@@ -91,7 +92,7 @@ def review_unassigned(
     review.reviewed = matching.count_unassigned(account_ids)
     if account_ids is None:
         with transaction.atomic():
-            matching.mark_assigned(matching.unlink_own_addresses())
+            _mark(matching.unlink_own_addresses())
         threads.heal_threads()
     review.assigned = _link_unassigned(account_ids)
     review.finished_at = timezone.now()
@@ -126,8 +127,15 @@ def _link_unassigned(account_ids: Collection[int] | None) -> int:
     assigned = 0
     for low, high in matching.address_ranges(REVIEW_BATCH):
         with transaction.atomic():
-            assigned += matching.mark_assigned(matching.link_unassigned(low, high, account_ids))
+            assigned += _mark(matching.link_unassigned(low, high, account_ids))
     return assigned
+
+
+def _mark(message_ids: Collection[int]) -> int:
+    """Bring the mark and the counts of unknown senders in line with the links; how many messages changed."""
+    marked = matching.mark_assigned(message_ids)
+    senders.refresh(marked.counterparts)
+    return marked.messages
 
 
 def _require(viewer: User, message_id: int, contact_id: int) -> None:

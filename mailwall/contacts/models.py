@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import StrIndex, Substr
 from django.utils.translation import gettext_lazy as _
 
 from mailwall.contacts import rules
@@ -54,6 +55,12 @@ class ContactAddress(models.Model):
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="addresses")
     kind = models.CharField(max_length=8, choices=Kind.choices)  # of the contact, for the constraint
     address = models.CharField(max_length=320, db_index=True)
+    domain = models.GeneratedField(
+        expression=Substr("address", StrIndex("address", Value("@")) + 1),
+        output_field=models.CharField(max_length=320),
+        db_persist=True,
+        db_index=True,
+    )
     position = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -3,7 +3,7 @@
 # ruff: noqa: SIM905 - a list of words reads better as words
 from __future__ import annotations
 
-_DOMAINS = frozenset(
+FREE_MAIL_DOMAINS = frozenset(
     "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com passport.com outlook.de outlook.fr "
     "outlook.pl outlook.es outlook.it hotmail.de hotmail.fr hotmail.it hotmail.es hotmail.co.uk live.de live.fr "
     "live.nl live.co.uk icloud.com me.com mac.com yahoo.com yahoo.co.uk yahoo.de yahoo.fr yahoo.it yahoo.es "
@@ -27,7 +27,7 @@ _DOMAINS = frozenset(
 
 def is_free_mail(domain: str) -> bool:
     """Whether anybody gets an address at this domain (lower case, as normal addresses have it)."""
-    return domain in _DOMAINS
+    return domain in FREE_MAIL_DOMAINS
 
 
 def domain_of(address: str) -> str:

@@ -1,4 +1,5 @@
-"""Who must know, in the same transaction, that mail arrived: bounces to settle, sequences to end.
+"""Who must know, in the same transaction, that mail arrived (bounces to settle, sequences to end), or that unassigned
+mail was deleted or narrowed (counts of triage).
 
 Higher rooms register here in their AppConfig.ready(): explicit and in one direction, where a signal would be neither
 (docs/adr/0006-hooks-instead-of-signals.md).
@@ -7,14 +8,16 @@ Higher rooms register here in their AppConfig.ready(): explicit and in one direc
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 
 from mailwall.errors import MailwallError
 from mailwall.team.models import User
 
 MessagesArrived = Callable[[Sequence[int], bool], None]
+UnassignedChanged = Callable[[Collection[str]], None]
 
 _listeners: list[MessagesArrived] = []
+_unassigned_listeners: list[UnassignedChanged] = []
 
 
 def on_messages_arrived(listener: MessagesArrived) -> None:
@@ -31,6 +34,19 @@ def tell_messages_arrived(message_ids: Sequence[int], *, history: bool) -> None:
     if message_ids:
         for listener in _listeners:
             listener(message_ids, history)
+
+
+def on_unassigned_changed(listener: UnassignedChanged) -> None:
+    """Have `listener(counterparts)` called when unassigned messages of these were deleted, or narrowed or widened."""
+    if listener not in _unassigned_listeners:
+        _unassigned_listeners.append(listener)
+
+
+def tell_unassigned_changed(counterparts: Collection[str]) -> None:
+    """Call every listener; to be called inside the transaction that changed the messages, after it did."""
+    if counterparts:
+        for listener in _unassigned_listeners:
+            listener(counterparts)
 
 
 #: viewer, message id, attachment id → the decoded bytes, from the mail server

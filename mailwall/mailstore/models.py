@@ -44,6 +44,7 @@ class Message(models.Model):
 
     date: the Date header, INTERNALDATE where it is missing, unreadable or over a day ahead. content_key: identity
     inside the account; dedupe_key: the same for the same mail in other accounts. only_owner: narrowed by its owner.
+    counterpart: the address on the other side (rules.counterpart), by which unassigned mail is sorted.
     delivery_reason: {"msgid", "params"} of the sentence that `delivery_note` says.
     """
 
@@ -60,6 +61,7 @@ class Message(models.Model):
     thread_key = models.CharField(max_length=32)
     dedupe_key = models.CharField(max_length=32)
     content_key = models.CharField(max_length=32)
+    counterpart = models.CharField(max_length=320, blank=True, default="", db_default="")
     size_bytes = models.BigIntegerField(default=0)
     assigned = models.BooleanField(default=False)
     on_server = models.BooleanField(default=True)
@@ -86,6 +88,11 @@ class Message(models.Model):
             models.Index(fields=["thread_key", "-id"], name="message_by_thread"),
             models.Index(fields=["dedupe_key"], name="message_by_dedupe"),
             models.Index(fields=["message_id"], name="message_by_message_id"),
+            models.Index(  # all that is counted of unassigned mail, so that its rows are not read
+                fields=["counterpart", "-id", "account", "only_owner", "automatic"],
+                name="message_unassigned",
+                condition=Q(assigned=False),
+            ),
         ]
 
     def __str__(self) -> str:

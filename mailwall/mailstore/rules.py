@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from mailwall.mime.types import AttachmentInfo
+from mailwall.mime.types import AttachmentInfo, ParsedMessage
 
 KEY_BITS = 20
 MAX_KEY: int = 2**53 - 1  # beyond it JavaScript loses digits
@@ -52,6 +52,12 @@ def content_key(dedupe_key: str, text: str, attachments: Sequence[AttachmentInfo
     for attachment in attachments:
         digest.update(f"\0{attachment.filename}\0{attachment.encoded_size_bytes}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
+
+
+def counterpart(parsed: ParsedMessage, own_addresses: Collection[str]) -> str:
+    """Who is on the other side: the first address in From, To, Cc that is not our own; '' when there is none."""
+    people = (*parsed.from_, *parsed.to, *parsed.cc)
+    return next((p.address for p in people if p.address and p.address not in own_addresses), "")
 
 
 def snippet(text: str) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from mailwall.email_accounts import queries as account_queries
 from mailwall.email_accounts.models import EmailAccount
-from mailwall.mailstore import search_index, store
+from mailwall.mailstore import hooks, search_index, store
 from mailwall.mailstore.errors import MessageNotFound
 from mailwall.mailstore.models import Direction, Message, Tombstone
 from mailwall.mailstore.store import NewMessage
@@ -25,14 +27,14 @@ def store_messages(account: EmailAccount, incoming: Sequence[IncomingMessage]) -
     The answer has the order of `incoming`. Idempotent: the same mail (content_key) is the same row, also when two
     workers store it at once; a mail that its owner removed here stays removed (message_id None). An incomplete row
     is completed by a better copy; an incomplete copy of a stored mail adds nothing. A mail that was gone from the
-    server and comes back is `on_server` again. Replies may come before what they answer. About 15 statements for a
+    server and comes back is `on_server` again. Replies may come before what they answer. About 17 statements for a
     batch of any size (500 to 1,000 are good), in the caller's transaction.
     """
     if not incoming:
         return []
-    now = timezone.now()
+    now, own = timezone.now(), account_queries.own_addresses()
     with transaction.atomic():
-        plan = _plan(account.pk, [store.prepare(item) for item in incoming])
+        plan = _plan(account.pk, [store.prepare(item, own) for item in incoming])
         store.settle_threads(account.owner_id, [*plan.new, *plan.better])
         foreign = store.insert_messages(account.pk, plan.new, now)
         created = {message.content_key: message for message in plan.new if message.content_key not in foreign}
@@ -139,7 +141,10 @@ def delete_messages(message_ids: Sequence[int]) -> None:
     """Delete rows with all that hangs on them, in higher rooms too, and their search documents. No tombstones."""
     with transaction.atomic():
         search_index.delete_documents(message_ids)
-        Message.objects.filter(pk__in=message_ids).delete()
+        rows = Message.objects.filter(pk__in=message_ids)
+        counterparts = _counterparts(rows)
+        rows.delete()
+        hooks.tell_unassigned_changed(counterparts)
 
 
 def delete_account_messages(account_id: int) -> int:
@@ -169,4 +174,13 @@ def widen_thread(owner: User, thread_key: str) -> int:
 def _set_only_owner(owner: User, thread_key: str, value: bool) -> int:
     accounts = EmailAccount.objects.filter(owner=owner)
     rows = Message.objects.filter(account__in=accounts, thread_key=thread_key).exclude(only_owner=value)
-    return int(rows.update(only_owner=value))
+    with transaction.atomic():
+        counterparts = _counterparts(rows)
+        changed = int(rows.update(only_owner=value))
+        hooks.tell_unassigned_changed(counterparts)
+    return changed
+
+
+def _counterparts(rows: QuerySet[Message]) -> set[str]:
+    """Of those that are unassigned."""
+    return set(rows.filter(assigned=False).values_list("counterpart", flat=True).order_by())

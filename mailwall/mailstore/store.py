@@ -21,7 +21,7 @@ KEY_ATTEMPTS = 40
 #: columns that a better copy of an incomplete message overwrites
 _CONTENT_COLUMNS = [
     "date", "subject", "snippet", "message_id", "in_reply_to", "references", "thread_key", "dedupe_key", "content_key",
-    "size_bytes", "has_attachments", "automatic", "list_id", "incomplete", "defects",
+    "counterpart", "size_bytes", "has_attachments", "automatic", "list_id", "incomplete", "defects",
 ]  # fmt: skip
 _COLUMNS = ["id", "account_id", "direction", "internaldate", "assigned", "on_server", "only_owner", *_CONTENT_COLUMNS]
 
@@ -33,6 +33,7 @@ class NewMessage:
     incoming: IncomingMessage
     dedupe_key: str
     content_key: str
+    counterpart: str
     thread_key: str = ""
     only_owner: bool = False
     id: int = 0
@@ -42,12 +43,13 @@ class NewMessage:
         return self.incoming.parsed
 
 
-def prepare(incoming: IncomingMessage) -> NewMessage:
-    """With dedupe_key and content_key; the rest comes when it turns out to be new."""
+def prepare(incoming: IncomingMessage, own_addresses: Collection[str]) -> NewMessage:
+    """With dedupe_key, content_key and counterpart; the rest comes when it turns out to be new."""
     parsed = incoming.parsed
     dedupe_key = mime_threads.dedupe_key(parsed)
     content_key = rules.content_key(dedupe_key, parsed.text, parsed.attachments)
-    return NewMessage(incoming=incoming, dedupe_key=dedupe_key, content_key=content_key)
+    counterpart = rules.counterpart(parsed, own_addresses)
+    return NewMessage(incoming=incoming, dedupe_key=dedupe_key, content_key=content_key, counterpart=counterpart)
 
 
 def settle_threads(account_owner_id: int, messages: Sequence[NewMessage]) -> None:
@@ -173,6 +175,7 @@ def _row(account_id: int, message: NewMessage, now: datetime) -> tuple[object, .
         message.thread_key,
         message.dedupe_key,
         message.content_key,
+        message.counterpart,
         incoming.size_bytes,
         any(not attachment.inline for attachment in parsed.attachments),
         parsed.automatic[:20],
