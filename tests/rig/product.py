@@ -48,7 +48,7 @@ class Product:
     def log(self) -> str:
         return self.log_file.read_text(errors="replace")
 
-    def start(self, seconds: float = 60) -> None:
+    def start(self, seconds: float = 120) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mailwall.config", "up", "--port", str(self.port)],
             cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=self.log_file.open("ab"), stderr=subprocess.STDOUT,
@@ -62,12 +62,17 @@ class Product:
                 if self.process.poll() is not None:
                     raise RuntimeError("mailwall up ended: " + self.log[-2000:]) from None
                 time.sleep(0.1)
+        self.stop()
         raise RuntimeError("mailwall up is not ready: " + self.log[-2000:])
 
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(12)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise
 
     def remove(self) -> None:
         self.stop()
