@@ -96,15 +96,15 @@ def note_arrivals(message_ids: Sequence[int], history: bool) -> None:
     if not arrivals:
         return
     ends: dict[int, tuple[str, int]] = {}
-    puts_off: dict[int, _Arrival] = {}
+    puts_off: dict[tuple[int, int], _Arrival] = {}
     for enrolment_id, arrival, reason in (*_by_thread(arrivals, now), *_by_sender(arrivals, now)):
         if arrival.automatic == AWAY:
-            puts_off.setdefault(enrolment_id, arrival)
+            puts_off[enrolment_id, arrival.id] = arrival
         elif not arrival.automatic or (arrival.automatic == LIST and reason == "reply"):
             ends.setdefault(enrolment_id, (reason, arrival.id))
     for enrolment_id, (reason, message_id) in ends.items():
         end([enrolment_id], state=EnrolmentState.REPLIED, reason=reason, reply=message_id)
-    for enrolment_id, arrival in puts_off.items():
+    for (enrolment_id, _message_id), arrival in puts_off.items():
         if enrolment_id not in ends:
             _put_off(enrolment_id, arrival)
 

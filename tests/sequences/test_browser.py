@@ -177,6 +177,7 @@ def shot(page: Page, name: str) -> None:
     for width, scheme in ((1280, "light"), (375, "dark")):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(400)  # colours are computed anew
         page.screenshot(path=str(Path(folder) / f"{name}-{width}-{scheme}.png"), full_page=True)
     page.set_viewport_size({"width": 1280, "height": 900})
     page.emulate_media(color_scheme="light")
