@@ -128,7 +128,7 @@ def note_contact_leaves(contact_id: int) -> None:
 
 def _arrivals(message_ids: Sequence[int]) -> list[_Arrival]:
     """Received mail of these, that a person or an absence note wrote, without what we wrote ourselves."""
-    kinds = Q(automatic__in=("", AWAY, LIST))
+    kinds = Q(automatic__in=("", AWAY)) | (Q(automatic=LIST) & ~Q(list_id=""))
     rows = Message.objects.filter(kinds, id__one_of=message_ids, direction=Direction.RECEIVED).values_list(
         "pk", "automatic", "internaldate", "in_reply_to", "references"
     )
