@@ -17,7 +17,7 @@ _COUNT = (
     "INSERT INTO assignment_unknownsender (account_id, address, kind, only_owner, messages, newest_id) "
     "SELECT account_id, counterpart, CASE WHEN automatic = '' THEN 'people' "
     "WHEN automatic IN ('list', 'bulk') THEN 'newsletters' ELSE 'automatic' END AS mail_kind, only_owner, COUNT(*), "
-    "MAX(id) FROM mailstore_message WHERE NOT assigned AND counterpart <> '' {condition} "
+    "MAX(id) FROM mailstore_message WHERE NOT assigned AND removed_at IS NULL AND counterpart <> '' {condition} "
     "GROUP BY account_id, counterpart, mail_kind, only_owner"
 )
 

@@ -36,7 +36,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def visible_to(self, viewer) -> MessageQuerySet:  # type: ignore[no-untyped-def]
         """Only what `viewer` may see. Use it before counting, paging and searching (twin: rules.may_see)."""
         accounts = EmailAccount.objects.messages_visible_to(viewer).values("pk")
-        return self.filter(Q(account__in=accounts), Q(only_owner=False) | Q(account__owner=viewer))
+        rows = self.filter(Q(account__in=accounts), Q(only_owner=False) | Q(account__owner=viewer))
+        return rows.filter(removed_at=None)
 
 
 class Message(models.Model):
@@ -45,6 +46,7 @@ class Message(models.Model):
     date: the Date header, INTERNALDATE where it is missing, unreadable or over a day ahead. content_key: identity
     inside the account; dedupe_key: the same for the same mail in other accounts. only_owner: narrowed by its owner.
     counterpart: the address on the other side (rules.counterpart), by which unassigned mail is sorted.
+    removed_at: its owner took it away; nobody sees it, and until it is buried (services.bury) it can be brought back.
     delivery_reason: {"msgid", "params"} of the sentence that `delivery_note` says.
     """
 
@@ -66,6 +68,7 @@ class Message(models.Model):
     assigned = models.BooleanField(default=False)
     on_server = models.BooleanField(default=True)
     only_owner = models.BooleanField(default=False)
+    removed_at = models.DateTimeField(null=True, blank=True)
     has_attachments = models.BooleanField(default=False)
     automatic = models.CharField(max_length=20, blank=True)
     list_id = models.CharField(max_length=300, blank=True)
@@ -91,8 +94,9 @@ class Message(models.Model):
             models.Index(  # all that is counted of unassigned mail, so that its rows are not read
                 fields=["counterpart", "-id", "account", "only_owner", "automatic"],
                 name="message_unassigned",
-                condition=Q(assigned=False),
+                condition=Q(assigned=False, removed_at__isnull=True),
             ),
+            models.Index(fields=["removed_at"], condition=Q(removed_at__isnull=False), name="message_removed"),
         ]
 
     def __str__(self) -> str:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from mailwall.email_accounts import queries as account_queries
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore import hooks, search_index, store
 from mailwall.mailstore.errors import MessageNotFound
-from mailwall.mailstore.models import Direction, Message, Tombstone
+from mailwall.mailstore.models import Direction, Message, MessageQuerySet, Tombstone
 from mailwall.mailstore.store import NewMessage
 from mailwall.mailstore.types import IncomingMessage, StoredMessage
+from mailwall.team import services as team_services
 from mailwall.team.models import User
 
 DELETE_BATCH = 500
+UNDO_FOR = timedelta(minutes=15)
 
 
 def store_messages(account: EmailAccount, incoming: Sequence[IncomingMessage]) -> list[StoredMessage]:
@@ -124,17 +127,48 @@ def _mark(message_ids: Iterable[int], *, on_server: bool) -> int:
     return int(rows.update(on_server=on_server))
 
 
-def remove_message(viewer: User, message_id: int) -> None:
-    """Remove a message for good; only the account's owner may. A tombstone keeps it away at every later fetch.
+def remove_message(owner: User, message_id: int) -> int:
+    """Take a mail away from every screen at once, with all copies in the owner's accounts; others' copies stay.
 
-    :raises MessageNotFound: it is not there, or not the viewer's own.
+    It can be brought back with restore_message for UNDO_FOR; then it is gone for good. Gives how many copies.
+    :raises MessageNotFound: it is not there, or not the owner's own.
     """
+    return _set_removed(owner, message_id, timezone.now())
+
+
+def restore_message(owner: User, message_id: int) -> int:
+    """Take back remove_message.
+
+    :raises MessageNotFound: it was gone for good already, or is not the owner's own.
+    """
+    return _set_removed(owner, message_id, None)
+
+
+def _set_removed(owner: User, message_id: int, removed_at: datetime | None) -> int:
+    own = Message.objects.filter(account__owner=owner)
     with transaction.atomic():
-        message = Message.objects.filter(pk=message_id, account__owner=viewer).only("account_id", "content_key").first()
-        if message is None:
+        dedupe_key = own.filter(pk=message_id).values_list("dedupe_key", flat=True).first()
+        if dedupe_key is None:
             raise MessageNotFound("There is no such message among your own.")
-        Tombstone.objects.get_or_create(account_id=message.account_id, content_key=message.content_key)
-        delete_messages([message.pk])
+        copies = own.filter(dedupe_key=dedupe_key, removed_at__isnull=removed_at is not None)
+        action = "message.removed" if removed_at else "message.restored"
+        return _update_audited(owner, copies, action, removed_at=removed_at)
+
+
+def removed_ids(now: datetime, limit: int = DELETE_BATCH) -> list[int]:
+    """Removed messages that can be brought back no longer."""
+    old = Message.objects.filter(removed_at__lt=now - UNDO_FOR).order_by("removed_at")
+    return list(old.values_list("pk", flat=True)[:limit])
+
+
+def bury(message_ids: Sequence[int]) -> None:
+    """Delete removed messages for good. Tombstones keep them away at every later fetch."""
+    with transaction.atomic():
+        rows = Message.objects.filter(id__one_of=message_ids, removed_at__isnull=False)
+        gone = list(rows.values_list("pk", "account_id", "content_key"))
+        tombstones = [Tombstone(account_id=account_id, content_key=key) for _pk, account_id, key in gone]
+        Tombstone.objects.bulk_create(tombstones, ignore_conflicts=True)
+        delete_messages([pk for pk, _account_id, _key in gone])
 
 
 def delete_messages(message_ids: Sequence[int]) -> None:
@@ -172,12 +206,20 @@ def widen_thread(owner: User, thread_key: str) -> int:
 
 
 def _set_only_owner(owner: User, thread_key: str, value: bool) -> int:
-    accounts = EmailAccount.objects.filter(owner=owner)
-    rows = Message.objects.filter(account__in=accounts, thread_key=thread_key).exclude(only_owner=value)
+    rows = Message.objects.filter(account__owner=owner, thread_key=thread_key).exclude(only_owner=value)
+    action = "message.thread_narrowed" if value else "message.thread_widened"
     with transaction.atomic():
-        counterparts = _counterparts(rows)
-        changed = int(rows.update(only_owner=value))
-        hooks.tell_unassigned_changed(counterparts)
+        return _update_audited(owner, rows, action, only_owner=value)
+
+
+def _update_audited(owner: User, rows: MessageQuerySet, action: str, **values: object) -> int:
+    """Update rows and write down, by account, how many they were; never which."""
+    counts = list(rows.order_by().values_list("account_id").annotate(number=Count("pk")))
+    counterparts = _counterparts(rows)
+    changed = int(rows.update(**values))
+    hooks.tell_unassigned_changed(counterparts)
+    for account_id, number in counts:
+        team_services.audit(owner, action, f"email_account:{account_id}", messages=number)
     return changed
 
 

@@ -1,9 +1,41 @@
-"""What is left to do when an account was removed with its messages: email_accounts knows no messages."""
+"""What is left to do when an account was removed with its messages, or a message by its owner: lower rooms know no
+folders.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django.db import transaction
+
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore import services as mailstore_services
+from mailwall.sync import rules
+from mailwall.sync.models import LedgerEntry, Placement
+
+
+def bury_removed(now: datetime) -> int:
+    """Delete for good what owners removed a while ago; the ledger keeps account of it. Gives how many messages."""
+    ids = mailstore_services.removed_ids(now)
+    if not ids:
+        return 0
+    placements = Placement.objects.filter(message__in=ids).select_related("message").only(
+        "folder_id", "uidvalidity", "uid", "message__internaldate", "message__size_bytes"
+    )  # fmt: skip
+    with transaction.atomic():
+        LedgerEntry.objects.bulk_create(
+            [
+                LedgerEntry(
+                    folder_id=placement.folder_id, uidvalidity=placement.uidvalidity, uid=placement.uid,
+                    outcome=LedgerEntry.Outcome.SKIPPED, rule=rules.REMOVED_HERE,
+                    internaldate=placement.message.internaldate, size_bytes=placement.message.size_bytes,
+                )
+                for placement in placements
+            ],
+            ignore_conflicts=True,
+        )  # fmt: skip
+        mailstore_services.bury(ids)
+    return len(ids)
 
 
 def accounts_to_purge() -> list[int]:

@@ -37,6 +37,7 @@ def tick() -> int:
         for account_id in removal.accounts_to_purge():
             purge_task(account_id)
             started += 1
+    removal.bury_removed(now)
     return started
 
 

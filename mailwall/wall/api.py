@@ -11,6 +11,8 @@ from ninja import Router, Schema
 
 from mailwall.contacts import queries as contacts
 from mailwall.contacts.models import Contact
+from mailwall.mailstore import services as mailstore
+from mailwall.mailstore.models import Message
 from mailwall.mime.html import clean_html
 from mailwall.wall import queries, results, rules, schemas, search, services
 from mailwall.wall.errors import NoteInvalid, NoteNotYours
@@ -126,6 +128,28 @@ def read_message(request: HttpRequest, message_id: int) -> dict[str, Any]:
     return {**schemas.message_fields(card), "html": html or None}
 
 
+class MessagePatch(Schema):
+    """only_owner: whether the message's thread is for the owner of the account alone."""
+
+    only_owner: bool
+
+
+@router.patch("/messages/{int:message_id}", response={200: schemas.MessageDetailOut, **PROBLEMS})
+def change_message(request: HttpRequest, message_id: int, payload: MessagePatch) -> dict[str, Any]:
+    """Narrow the thread of one's own message to oneself, with what will come into it, or widen it again."""
+    message = _own_message(request, message_id)
+    change = mailstore.narrow_thread if payload.only_owner else mailstore.widen_thread
+    change(request.user, message.thread_key)  # type: ignore[arg-type]
+    return read_message(request, message_id)
+
+
+@router.delete("/messages/{int:message_id}", response={204: None, **PROBLEMS})
+def remove_message(request: HttpRequest, message_id: int) -> tuple[int, None]:
+    """Remove one's own message, with one's own copies of it, from Mailwall. No synchronisation brings it back."""
+    mailstore.remove_message(request.user, _own_message(request, message_id).pk)  # type: ignore[arg-type]
+    return 204, None
+
+
 @router.get("/search", response={200: Page[schemas.HitOut], **PROBLEMS})
 def find(
     request: HttpRequest,
@@ -160,6 +184,14 @@ def _contact(request: HttpRequest, contact_id: int) -> Contact:
     if contact is None:
         raise Http404
     return contact
+
+
+def _own_message(request: HttpRequest, message_id: int) -> Message:
+    viewer: Any = request.user
+    message = queries.visible_message(viewer, _id(message_id) or 0)
+    if message.account.owner_id != viewer.pk:
+        raise ApiProblem(403, "not_allowed", _("Only the owner of its account can do that with a message."))
+    return message
 
 
 def _id(value: int | None) -> int | None:

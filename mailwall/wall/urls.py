@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailwall.wall import views, walls
+from mailwall.wall import deeds, views, walls
 
 app_name = "wall"
 urlpatterns = [
@@ -21,6 +21,10 @@ urlpatterns = [
     path("mail/<int:message_id>/body/", views.show_body, name="body"),
     path("mail/<int:message_id>/seers/", views.show_seers, name="seers"),
     path("mail/<int:message_id>/thread/", views.show_thread, name="thread"),
+    path("mail/<int:message_id>/narrow/", deeds.narrow, name="narrow"),
+    path("mail/<int:message_id>/widen/", deeds.widen, name="widen"),
+    path("mail/<int:message_id>/remove/", deeds.remove, name="remove"),
+    path("mail/<int:message_id>/restore/", deeds.restore, name="restore"),
     path("mail/<int:message_id>/assign/", views.find_contacts, name="find_contacts"),
     path("mail/<int:message_id>/assign/<int:contact_id>/", views.assign, name="assign"),
     path("mail/<int:message_id>/unassign/<int:contact_id>/", views.unassign, name="unassign"),

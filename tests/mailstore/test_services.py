@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from mailwall.mailstore import errors, services, store
 from mailwall.mailstore.models import Message, MessageBody, Participant, ThreadAlias, Tombstone
+from mailwall.team.models import AuditEntry
 from tests.cast import make_account
 from tests.mailstore.makers import NOW, attachment, incoming, people, put, put_one
 
@@ -104,6 +106,8 @@ def test_a_removed_mail_stays_removed(cast, account):
     with pytest.raises(errors.MessageNotFound):
         services.remove_message(cast.bob, message.pk)
     services.remove_message(cast.alice, message.pk)
+    assert not Message.objects.visible_to(cast.alice).exists()
+    services.bury(services.removed_ids(timezone.now() + services.UNDO_FOR))
     assert Message.objects.count() == search_rows("hello") == 0
     [stored] = services.store_messages(account, [mail])
     assert (stored.message_id, stored.created) == (None, False)
@@ -220,8 +224,37 @@ def test_a_window_of_days_is_a_range_of_ids(account):
     assert old.pk < bound <= new.pk
 
 
+def test_a_removed_mail_comes_back_until_it_is_buried(cast, account):
+    second, colleague = make_account(cast.alice), make_account(cast.charlie)
+    mail = incoming()
+    [message], _own, _theirs = put(account, mail), put(second, mail), put(colleague, mail)
+    assert services.remove_message(cast.alice, message.pk) == 2
+    [again] = services.store_messages(account, [mail])
+    assert (again.message_id, again.created) == (message.pk, False)
+    assert [m.account_id for m in Message.objects.visible_to(cast.alice)] == [colleague.pk]
+    assert services.removed_ids(timezone.now()) == []
+    assert services.restore_message(cast.alice, message.pk) == 2
+    assert Message.objects.visible_to(cast.alice).count() == 3
+    services.bury([message.pk])
+    assert Message.objects.count() == 3 and not Tombstone.objects.exists()
+
+
+def test_what_an_owner_hides_or_removes_is_written_down_without_saying_which(cast, account):
+    message = put_one(account)
+    services.narrow_thread(cast.alice, message.thread_key)
+    services.widen_thread(cast.alice, message.thread_key)
+    services.remove_message(cast.alice, message.pk)
+    services.restore_message(cast.alice, message.pk)
+    written = AuditEntry.objects.order_by("pk").values_list("action", "actor", "target", "details")
+    place, one = f"email_account:{account.pk}", {"messages": 1}
+    actions = ["message.thread_narrowed", "message.thread_widened", "message.removed", "message.restored"]
+    assert list(written) == [(action, cast.alice.pk, place, one) for action in actions]
+
+
 def test_removal_needs_an_owner_not_a_reader(cast, account):
     message = put_one(account)
     for viewer in (cast.bob, cast.charlie, cast.erin):
         with pytest.raises(errors.MessageNotFound):
             services.remove_message(viewer, message.pk)
+        with pytest.raises(errors.MessageNotFound):
+            services.restore_message(viewer, message.pk)

@@ -14,7 +14,7 @@ from mailwall.email_accounts import leases
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.mailstore import services as mailstore_services
 from mailwall.mailstore.models import Attachment, Message, MessageBody
-from mailwall.sync import batches, folders, queries, rules, services
+from mailwall.sync import batches, folders, queries, removal, rules, services
 from mailwall.sync.models import Folder, LedgerEntry, Placement
 from tests.cast import make_contact
 from tests.rig import mails
@@ -224,10 +224,15 @@ def test_a_removed_message_stays_removed(account, mailbox: Mailbox):
     uid = mailbox.deliver(mails.mail(message_id="<gone@x.example>"))
     services.sync_account(account.pk)
     mailstore_services.remove_message(account.owner, Message.objects.get(account=account).pk)
-    Folder.objects.update(uidnext=uid, high_uid=uid - 1)
-    services.sync_account(account.pk)
+    later = datetime.now(UTC) + mailstore_services.UNDO_FOR
+    for _ in range(2):  # before it is buried, and after
+        Folder.objects.update(uidnext=uid, high_uid=uid - 1)
+        services.sync_account(account.pk)
+        assert not Message.objects.visible_to(account.owner).exists()
+        removal.bury_removed(later)
+        told = ledger(account)["inbox"]
+        assert told.skipped == {"removed_here": 1} and told.accounted == told.on_server
     assert ids(account) == set()
-    assert ledger(account)["inbox"].skipped == {"removed_here": 1}
 
 
 def test_an_expunged_message_keeps_its_text_and_is_not_on_the_server(account, mailbox: Mailbox):
