@@ -76,6 +76,8 @@ def put(account: EmailAccount, wanted: AccountChanges) -> None:
         account.on_dashboard = wanted.on_dashboard
     if wanted.sending_active is not UNSET:
         account.sending_active = wanted.sending_active and bool(account.smtp_host)
+    if any(each is not UNSET for each in (wanted.imap, wanted.smtp, wanted.sending_active)):
+        account.sending_error = ""  # somebody acted: what waits to be sent is tried again
 
 
 def servers_changed(before: EmailAccount, after: EmailAccount) -> Servers:

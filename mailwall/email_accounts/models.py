@@ -124,7 +124,8 @@ class EmailAccount(models.Model):
     lease_token = models.CharField(max_length=32, blank=True)
 
     sending_active = models.BooleanField(default=False)
-    sending_error = models.TextField(blank=True)
+    sending_error = models.TextField(blank=True)  # why nothing is sent until somebody acts
+    lacks_sent_folder = models.BooleanField(default=False)  # sent mail has no place on the mail server
     is_default = models.BooleanField(default=False)
 
     created_at = models.DateTimeField(auto_now_add=True)

@@ -91,8 +91,10 @@ def _open_sent(session: ImapSession, account: EmailAccount) -> _Sent | None:
         session.examine(folder.raw_name)
     except ImapFolderGone:
         return None
-    waiting = Outgoing.objects.filter(account=account, copy_state=CopyState.NO_FOLDER)
-    waiting.update(copy_state=CopyState.WANTED, copy_at=timezone.now())
+    if account.lacks_sent_folder:
+        waiting = Outgoing.objects.filter(account=account, copy_state=CopyState.NO_FOLDER)
+        waiting.update(copy_state=CopyState.WANTED, copy_at=timezone.now())
+        EmailAccount.objects.filter(pk=account.pk).update(lacks_sent_folder=False)
     return _Sent(session=session, raw_name=folder.raw_name, patience=_patience(account))
 
 
@@ -176,7 +178,8 @@ def _settle_copy(row: Outgoing, state: CopyState) -> None:
 
 def _no_folder(row: Outgoing) -> None:
     """The account says so; the copy waits until there is a folder."""
-    _claimed(row).update(copy_state=CopyState.NO_FOLDER, copy_at=None)
+    if _claimed(row).update(copy_state=CopyState.NO_FOLDER, copy_at=None):
+        EmailAccount.objects.filter(pk=row.account_id).update(lacks_sent_folder=True)
 
 
 def _put_off(row: Outgoing) -> None:

@@ -138,6 +138,8 @@ class AccountOut(Schema):
     assigned: int | None
     unassigned: int | None
     sending_active: bool
+    sending_error: str | None
+    lacks_sent_folder: bool
     is_default: bool
 
 
@@ -508,6 +510,8 @@ def _account_out(row: AccountRow) -> dict[str, Any]:
         "assigned": counts.assigned if counts else None,
         "unassigned": counts.unassigned if counts else None,
         "sending_active": row.sending_active,
+        "sending_error": _(account.sending_error) if account.sending_error else None,
+        "lacks_sent_folder": account.lacks_sent_folder,
         "is_default": account.is_default,
     }  # fmt: skip
 

@@ -27,7 +27,7 @@ class AccountRow:
 
     error: the last error in the viewer's language. run: the download that somebody waits for. heals: deactivated, but
     tried once an hour by itself. paused_folders: their names, where the viewer may see the messages.
-    sending_obstacle: as account_rules.sending_obstacle.
+    sending_obstacle: as account_rules.sending_obstacle, or 'refused' by the mail server.
     """
 
     account: EmailAccount
@@ -90,12 +90,16 @@ def rows_for(viewer: User, accounts: Sequence[EmailAccount]) -> list[AccountRow]
             run=runs.get(account.pk),
             error=account_queries.error_sentence(account),
             heals=account_queries.probe_due(account),
-            sending_obstacle=account_rules.sending_obstacle(account, package),
+            sending_obstacle=account_rules.sending_obstacle(account, package) or _refused(account),
             limit=settings.MAX_FAILED_ATTEMPTS,
             paused_folders=paused.get(account.pk, ()),
         )
         for account in accounts
     ]
+
+
+def _refused(account: EmailAccount) -> str:
+    return "refused" if account.sending_error else ""
 
 
 def run_error(run: SyncRun) -> str:

@@ -1,4 +1,4 @@
-"""The copy in Sent on a real Dovecot: filed once, folded with what the synchronisation brings."""
+"""The Sent folder on a real Dovecot: one copy, folded with what the synchronisation brings; unknown mails found there."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailwall.mailstore.models import Message
-from mailwall.sending.models import CopyState, Outgoing
+from mailwall.email_accounts.models import EmailAccount
+from mailwall.mailstore.models import Attachment, DeliveryState, Message
+from mailwall.sending import attempts, copies
+from mailwall.sending.models import CopyState, Outgoing, OutgoingContent, OutgoingState
+from mailwall.sending.types import LetterFile
 from mailwall.sync import services as sync_services
-from tests.sending.conftest import deliver, file_copies, make_due
+from tests.rig import mails
+from tests.rig.dovecot import Dovecot
+from tests.rig.fixtures import Mailbox
+from tests.rig.proxy import Proxy
+from tests.sending.conftest import EWA, deliver, file_copies, make_due
 
 pytestmark = pytest.mark.live
 
@@ -19,16 +26,136 @@ def in_sent(mailbox, outgoing: Outgoing, folder: str = "Sent") -> list[str]:
     with mailbox.dovecot.client(mailbox.address) as client:
         client.select(folder, readonly=True)
         _, [uids] = client.uid("SEARCH", f'HEADER Message-ID "{outgoing.message_id_header}"')
-        flags = mailbox.dovecot.flags(mailbox.address, folder)
-        return [flags[int(uid)].replace(" \\Recent", "") for uid in uids.split()]
+    flags = mailbox.dovecot.flags(mailbox.address, folder)
+    return [flags[int(uid)].replace(" \\Recent", "") for uid in uids.split()]
+
+
+def after_a_while(outgoing: Outgoing, minutes: float = 1) -> Outgoing:
+    """The copy is due, and the server has had its time to file it."""
+    now = datetime.now(UTC)
+    make_due(outgoing, sent_at=now - timedelta(minutes=minutes), copy_at=now)
+    return outgoing
 
 
 def test_copy_is_filed_once_as_seen_and_folds_into_the_mail_on_the_wall(whole_account, queue, mailbox, smtp_sink):
-    outgoing = deliver(queue(html="<p>Żółć</p>", bcc=(), text=""))
-    make_due(outgoing, sent_at=datetime.now(UTC) - timedelta(minutes=1), copy_at=datetime.now(UTC))
-    file_copies(outgoing)
+    pdf = LetterFile(filename="Oferta żółć.pdf", content_type="application/pdf", raw_content=b"%PDF" * 9_000)
+    hidden = mails.mail()  # something else that lies there
+    mailbox.deliver(hidden, folder="Sent")
+    outgoing = file_copies(after_a_while(deliver(queue(html="<p>Żółć</p>", text="", files=(pdf,), bcc=(EWA,)))))
     assert outgoing.copy_state == CopyState.FILED
     assert in_sent(mailbox, outgoing) == ["\\Seen"]
+    assert not OutgoingContent.objects.exists()
+    for _ in range(2):
+        sync_services.sync_account(whole_account.pk)
+    [card] = Message.objects.filter(message_id=outgoing.message_id_header)
+    assert (card.pk, card.delivery_state) == (outgoing.message_id, DeliveryState.SENT)
+
+
+def test_new_server_gets_a_moment_to_file_by_itself(whole_account, queue, mailbox):
+    outgoing = deliver(queue())
+    assert file_copies(outgoing).copy_state == CopyState.WANTED
+    assert in_sent(mailbox, outgoing) == []
+    assert outgoing.copy_at < datetime.now(UTC) + timedelta(seconds=3)
+
+
+def test_copy_that_the_server_filed_is_left_alone_and_its_habit_remembered(whole_account, queue, mailbox, smtp_sink):
+    outgoing = deliver(queue())
+    mailbox.deliver(smtp_sink.taken[0].raw, folder="Sent")
+    assert file_copies(outgoing).copy_state == CopyState.BY_SERVER
+    assert len(in_sent(mailbox, outgoing)) == 1
+    second = after_a_while(deliver(queue(subject="Second")))
+    assert file_copies(second).copy_state == CopyState.WANTED  # it gets minutes now
+    assert file_copies(after_a_while(second, minutes=5)).copy_state == CopyState.FILED
+
+
+def test_mail_is_sent_though_its_copy_fails_and_the_copy_comes_alone(whole_account, queue, mailbox, smtp_sink):
+    EmailAccount.objects.update(imap_port=1)
+    outgoing = file_copies(after_a_while(deliver(queue())))
+    assert (outgoing.state, outgoing.copy_state) == (OutgoingState.SENT, CopyState.WANTED)
+    assert outgoing.copy_at > datetime.now(UTC) + timedelta(seconds=15)
+    EmailAccount.objects.update(imap_port=mailbox.dovecot.port)
+    assert file_copies(after_a_while(outgoing)).copy_state == CopyState.FILED
+    assert (len(in_sent(mailbox, outgoing)), len(smtp_sink.taken)) == (1, 1)
+
+
+def test_answer_to_append_that_is_lost_gives_no_second_copy(whole_account, queue, mailbox):
+    outgoing = after_a_while(deliver(queue()))
+    with Proxy(mailbox.dovecot.port) as proxy:
+        proxy.rewrite = lambda line: b"* BYE\r\n" if b"APPENDUID" in line else line
+        EmailAccount.objects.update(imap_port=proxy.port)
+        assert file_copies(outgoing).copy_state == CopyState.WANTED
+    EmailAccount.objects.update(imap_port=mailbox.dovecot.port)
+    assert file_copies(after_a_while(outgoing)).copy_state == CopyState.FILED
+    assert len(in_sent(mailbox, outgoing)) == 1
+
+
+def test_folder_is_never_made_in_silence_and_the_copy_waits_for_one(account, queue):
+    with Dovecot(special_use=False) as server:
+        mailbox = Mailbox(dovecot=server, address=account.address, ca_file="")
+        EmailAccount.objects.update(imap_port=server.port)
+        outgoing = file_copies(after_a_while(deliver(queue())))
+        assert (outgoing.state, outgoing.copy_state) == (OutgoingState.SENT, CopyState.NO_FOLDER)
+        assert EmailAccount.objects.get().lacks_sent_folder
+        with server.client(account.address) as client:
+            assert [line for line in client.list()[1] if b"INBOX" not in line] == []
+            client.create("Wys&AUI-ane")  # Wysłane
+        file_copies(after_a_while(deliver(queue(subject="Second"))))
+        assert file_copies(outgoing).copy_state == CopyState.FILED
+        assert len(in_sent(mailbox, outgoing, "Wys&AUI-ane")) == 1
+        assert not EmailAccount.objects.get().lacks_sent_folder
+
+
+def test_mail_of_unknown_outcome_is_settled_by_its_copy_in_sent(whole_account, queue, mailbox, smtp_sink):
+    smtp_sink.mode = "drop"
+    outgoing = deliver(queue())
+    make_due(outgoing, look_at=datetime.now(UTC))
+    assert file_copies(outgoing).state == OutgoingState.SENDING
+    mailbox.deliver(smtp_sink.taken[0].raw, folder="Sent")
+    make_due(outgoing, look_at=datetime.now(UTC))
+    assert file_copies(outgoing).state == OutgoingState.SENT
+    assert (outgoing.copy_state, len(in_sent(mailbox, outgoing))) == (CopyState.BY_SERVER, 1)
+    assert Message.objects.get(pk=outgoing.message_id).delivery_state == DeliveryState.SENT
+
+
+def test_worker_that_died_after_data_leaves_a_mail_that_is_looked_for(whole_account, queue, mailbox):
+    outgoing = queue()
+    [claimed] = attempts.claim(whole_account.pk, datetime.now(UTC))
+    attempts.begin_data(claimed)
+    make_due(outgoing, look_at=datetime.now(UTC), data_started_at=datetime.now(UTC) - timedelta(minutes=11))
+    assert file_copies(outgoing).state == OutgoingState.NEEDS_REVIEW
+
+
+def test_forwarded_file_is_fetched_when_the_mail_goes_and_stands_on_the_card(whole_account, queue, mailbox, smtp_sink):
+    mailbox.deliver(mails.attachment_mail(1, size_bytes=30_000))
     sync_services.sync_account(whole_account.pk)
+    original = Attachment.objects.get()
+    outgoing = deliver(queue(forward_attachments=(original.pk,), html="<p>See below</p>", text=""))
+    assert (outgoing.state, outgoing.error_message) == (OutgoingState.SENT, "")
+    [copied] = Attachment.objects.filter(message_id=outgoing.message_id)
+    assert (copied.filename, copied.encoded_size_bytes) == (original.filename, original.encoded_size_bytes)
+    file_copies(after_a_while(outgoing))
     sync_services.sync_account(whole_account.pk)
-    assert [message.pk for message in Message.objects.all()] == [outgoing.message_id]
+    [card] = Message.objects.filter(message_id=outgoing.message_id_header)
+    assert (card.pk, card.incomplete) == (outgoing.message_id, False)
+
+
+def test_forwarded_file_that_is_gone_makes_the_mail_fail_with_the_reason(whole_account, queue, mailbox, smtp_sink):
+    uid = mailbox.deliver(mails.attachment_mail(2, size_bytes=3_000))
+    sync_services.sync_account(whole_account.pk)
+    outgoing = queue(forward_attachments=(Attachment.objects.get().pk,))
+    with mailbox.dovecot.client(mailbox.address) as client:
+        client.select("INBOX")
+        client.uid("STORE", str(uid), "+FLAGS", "\\Deleted")
+        client.expunge()
+    assert deliver(outgoing).state == OutgoingState.FAILED
+    assert "no longer on the mail server" in Message.objects.get(pk=outgoing.message_id).delivery_note
+    assert smtp_sink.taken == []
+
+
+def test_account_that_waits_for_a_password_is_not_connected_for_copies(whole_account, queue, mailbox):
+    outgoing = after_a_while(deliver(queue()))
+    EmailAccount.objects.update(state="needs_sign_in")
+    logged = mailbox.dovecot.log().count("Login")
+    copies.work_account(whole_account.pk)
+    outgoing.refresh_from_db()
+    assert (outgoing.copy_state, mailbox.dovecot.log().count("Login")) == (CopyState.WANTED, logged)
