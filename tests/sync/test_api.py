@@ -61,7 +61,7 @@ def test_a_connected_account_is_read_back_without_its_password_and_synchronised_
         "smtp": None, "store": "both", "visibility": "everyone", "on_dashboard": True, "import_since": "",
         "state": "active", "failed_attempts": 0, "last_error": None, "last_synchronized_at": None,
         "next_synchronization_at": "", "downloaded": 0, "assigned": 0, "unassigned": 0, "sending_active": False,
-        "is_default": False,
+        "sending_error": None, "lacks_sent_folder": False, "is_default": False,
     }  # fmt: skip
     since = datetime.fromisoformat(said["import_since"])
     assert abs(datetime.now(UTC) - timedelta(days=14) - since) < timedelta(minutes=1)
