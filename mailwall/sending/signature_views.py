@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,14 +17,9 @@ from mailwall.mime.html import clean_written_html
 from mailwall.sending import signatures
 from mailwall.sending.errors import TextTooLong
 from mailwall.sending.forms import GENERAL, OWN, SignatureForm
+from mailwall.sending.requests import SignedIn, number
 from mailwall.team.models import User
 from mailwall.web.editing import editing_page
-
-
-class SignedIn(HttpRequest):
-    """A request that has passed login_required."""
-
-    user: User
 
 
 @login_required
@@ -54,8 +49,7 @@ def _account(request: SignedIn) -> EmailAccount | None:
     asked = request.GET.get("account", "")
     if not asked:
         return None
-    number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else 0
-    return account_queries.get_own_account(request.user, number)
+    return account_queries.get_own_account(request.user, number(asked) or 0)
 
 
 def _form_of(user: User, account: EmailAccount | None) -> SignatureForm:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailwall.sending import composer_parts, composing, outbox_views, signature_views
+from mailwall.sending import composer_parts, composing, outbox_views, signature_views, template_views
 
 app_name = "sending"
 ACCOUNTS = "settings/email-accounts/"
 urlpatterns = [
     path(f"{ACCOUNTS}signature/", signature_views.signature, name="signature"),
     path(f"{ACCOUNTS}signature/preview/", signature_views.preview, name="signature_preview"),
+    path(f"{ACCOUNTS}templates/", template_views.list_templates, name="templates"),
+    path(f"{ACCOUNTS}templates/new/", template_views.new_template, name="new_template"),
+    path(f"{ACCOUNTS}templates/preview/", template_views.preview_template, name="preview_template"),
+    path(f"{ACCOUNTS}templates/<int:template_id>/", template_views.edit_template, name="edit_template"),
+    path(f"{ACCOUNTS}templates/<int:template_id>/delete/", template_views.delete_template, name="delete_template"),
+    path(f"{ACCOUNTS}templates/<int:template_id>/restore/", template_views.restore_template, name="restore_template"),
     path("compose/", composing.open_composer, name="compose"),
     path("compose/people/", composer_parts.suggest_people, name="people"),
     path("compose/from/", composer_parts.show_sender_parts, name="sender_parts"),

@@ -10,7 +10,7 @@ from django.test import Client
 from playwright.sync_api import Page, expect, sync_playwright
 
 from mailwall.sending import signatures
-from tests.cast import make_account, make_cast
+from tests.cast import make_account, make_cast, make_contact
 from tests.sending.test_signatures import PIXEL, REAL
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -197,3 +197,22 @@ def test_pages_that_do_not_edit_load_no_editor_and_keep_the_strict_policy(world,
     assert "style-src-attr 'unsafe-inline'" in editing
     assert "script-src 'self';" in editing + ";"
     assert page.title()
+
+
+def test_a_template_is_previewed_for_a_contact_while_it_is_written(world):
+    make_contact("Ewa Kwiat", "ewa@kwiat.example", first_name="Ewa")
+    page = world.open("/settings/email-accounts/templates/new/")
+    page.get_by_label("Name of the template").fill("Offer")
+    page.get_by_label("Subject").fill("For {{first_name}}")
+    code_view(page).fill("<p>Dear {{first_name}}, <b>{{title}}</b></p>")
+    preview = page.locator("#template-preview")
+    expect(preview).to_contain_text("Subject: For Ewa")
+    expect(preview).to_contain_text("Ewa Kwiat has no title.")
+    expect(page.frame_locator("iframe[title='Preview, light']").locator("p")).to_contain_text("Dear Ewa,")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#live")).to_contain_text("Offer is saved.")
+    page.get_by_role("button", name="Delete Offer").click()
+    expect(page.locator("tbody")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("tbody")).to_contain_text("Offer")
+    assert (world.complaints, world.asked_elsewhere()) == ([], [])
