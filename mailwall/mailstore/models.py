@@ -88,6 +88,7 @@ class Message(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["account", "-id"], name="message_by_account"),
             models.Index(fields=["account", "assigned", "-id"], name="message_by_mark"),
+            models.Index(fields=["direction", "-id"], name="message_by_direction"),
             models.Index(fields=["thread_key", "-id"], name="message_by_thread"),
             models.Index(fields=["dedupe_key"], name="message_by_dedupe"),
             models.Index(fields=["message_id"], name="message_by_message_id"),
