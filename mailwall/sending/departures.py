@@ -185,15 +185,16 @@ def contact_at(person: Address | None) -> Contact | None:
 
 
 def _bodies(writer: User, draft: DraftMessage, account: EmailAccount | None, body: str) -> tuple[str, str]:
-    """(text, html) with signature and quote; one of the two is ''."""
+    """(text, html) with signature and quote; html is '' for a plain text mail."""
     signature = signatures.signature_for(writer, account) if account and draft.with_signature else ""
     quote = draft_queries.quote_of(writer, draft) if draft.with_quote else draft_queries.Quote()
+    written = body.rstrip() if draft.is_plain else html_to_text(body)
+    text = "\n\n".join(part for part in (rules.with_text_signature(written, signature).rstrip(), quote.text) if part)
     if draft.is_plain:
-        signed = rules.with_text_signature(body.rstrip(), signature)
-        return "\n\n".join(part for part in (signed.rstrip(), quote.text) if part), ""
-    signed = clean_written_html(body)
-    signed = rules.with_signature(signed, signature) if signature else signed
-    return "", "<br>\n".join(part for part in (signed, quote.sendable_html) if part)
+        return text, ""
+    html = clean_written_html(body)
+    html = rules.with_signature(html, signature) if signature else html
+    return text, "<br>\n".join(part for part in (html, quote.sendable_html) if part)
 
 
 # -- what became of it

@@ -21,10 +21,13 @@
       htmx.trigger(document.body, "drafts-changed");
       document.querySelector("[data-compose]")?.focus();
     };
+    form.addEventListener("keydown", (event) => {  // before the editor, which takes every Enter
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault(); event.stopPropagation();
+      if (event.target.commit) event.target.commit();
+      form.requestSubmit(form.querySelector("[data-send]"));
+    }, true);
     form.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-        event.preventDefault(); form.requestSubmit(form.querySelector("[data-send]"));
-      }
       const menu = form.querySelector("details.mw-menu[open]"), inline = form.elements.inline.value;
       if (event.key === "Escape" && inline && !menu && !event.defaultPrevented) { event.preventDefault(); form.close(); }
     });

@@ -23,6 +23,9 @@
   });
 
   document.addEventListener("htmx:confirm", (event) => {
+    // a list that is refreshed does not take away what is being written in it
+    const writes = event.detail.elt.matches("[data-refresh]") && event.detail.target.querySelector("[data-composer]");
+    if (writes) event.preventDefault();
     if (!opens(event.detail.elt)) return;
     const open = document.querySelector("#composer [data-composer]");
     if (isPhone()) { event.preventDefault(); location.assign(event.detail.elt.href); }

@@ -25,5 +25,11 @@
     if (area.editor && untouched) untouched.value = "";
   }
 
-  document.addEventListener("composer-open", (event) => { event.target.ready = enrich(event.target); });
+  document.addEventListener("composer-open", ({ target: form }) => {
+    const area = form.elements.body;
+    form.ready = enrich(form);
+    // the editor tells of changes with a delay: what was typed last must not be missing
+    form.sync = () => { if (area.editor?.getMode() === Jodit.MODE_WYSIWYG) area.value = area.editor.value; };
+    form.addEventListener("htmx:confirm", form.sync);
+  });
 })();

@@ -3,12 +3,11 @@
 (() => {
   const SAVE_AFTER = 2000, TRY_AGAIN_AFTER = 10000;
   const token = () => (document.cookie.match(/(?:^|; )csrftoken=([^;]+)/) || [])[1] || "";
-  const nodes = (text) => new DOMParser().parseFromString(text, "text/html").body.childNodes;
 
   document.addEventListener("composer-open", ({ target: form }) => {
     const { elements, dataset: words } = form, state = form.querySelector("#composer-state");
     let timer = 0, dirty = false, saving = null, touched = false, stopped = false;
-    const say = (text) => { state.querySelector("[data-words]").textContent = text; };
+    const say = (text) => { state.querySelector("[data-words]").textContent = text; }, nodes = (text) => new DOMParser().parseFromString(text, "text/html").body.childNodes;
     const saveLater = (wait) => { clearTimeout(timer); if (!stopped) timer = setTimeout(form.save, wait); };
     const tryAgain = (text) => { say(text); dirty = true; saveLater(TRY_AGAIN_AFTER); };
 
@@ -22,6 +21,7 @@
       else { state.replaceChildren(...nodes(text)); if (!elements.inline.value) history.replaceState(null, "", words.page); }
     }
     async function send() {
+      form.sync();
       const body = new FormData(form);
       ["files", "csrfmiddlewaretoken"].forEach((name) => body.delete(name));
       say(words.saving);
@@ -36,7 +36,7 @@
       if (dirty && !stopped && form.isConnected) { dirty = false; saving = send().finally(() => { saving = null; }); }
       await saving;
     };
-    ["keydown", "pointerdown", "paste", "drop"].forEach((name) => form.addEventListener(name, () => { touched = true; }, true));
+    ["keydown", "beforeinput", "pointerdown", "paste", "drop"].forEach((name) => form.addEventListener(name, () => { touched = true; }, true));
     form.addEventListener("input", (event) => { if (touched && event.target !== elements.files) { dirty = true; saveLater(SAVE_AFTER); } });
     form.addEventListener("htmx:confirm", (event) => {
       const first = event.detail.elt.matches(".composer-discard") ? dirty && form.save() : null, wait = first || saving;
