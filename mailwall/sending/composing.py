@@ -241,7 +241,7 @@ def _sent(request: SignedIn, draft_id: uuid.UUID, outgoing: Outgoing) -> HttpRes
     request.session["undo_until"] = (timezone.now() + timedelta(seconds=UNDO_SECONDS)).timestamp()
     if request.POST.get("inline") and request.htmx:
         response = render(request, "sending/_sent.html", {"outgoing": outgoing, "seconds": UNDO_SECONDS})
-        response["HX-Trigger"] = "mail-changed"
+        response["HX-Trigger-After-Settle"] = "mail-changed"
         return response
     target = _back_to(_own(request, draft_id))
     if not request.htmx:
@@ -271,7 +271,7 @@ def discard(request: SignedIn, draft_id: uuid.UUID) -> HttpResponse:
     is_saved = drafts.discard(request.user, draft_id)
     if request.htmx and request.POST.get("inline"):
         response = render(request, "sending/_discarded.html", {"draft_id": draft_id, "is_saved": is_saved})
-        response["HX-Trigger"] = "drafts-changed"
+        response["HX-Trigger-After-Settle"] = "drafts-changed"
         return response
     if request.htmx and request.POST.get("listed"):
         return render(request, "sending/_discarded.html", {"draft_id": draft_id, "is_saved": is_saved})
