@@ -167,7 +167,9 @@ def test_files_are_attached_and_a_forgotten_one_is_asked_for(world):
     page.keyboard.type("The plan is attached.")
     page.keyboard.press("Control+Enter")
     expect(page.locator("#composer")).to_contain_text("but there is no attachment")
-    page.locator("#composer-files").set_input_files({"name": "plan.pdf", "mimeType": "application/pdf", "buffer": b"x" * 1_200_000})
+    page.locator("#composer-files").set_input_files(
+        {"name": "plan.pdf", "mimeType": "application/pdf", "buffer": b"x" * 1_200_000}
+    )
     expect(page.locator("#composer-baggage")).to_contain_text("1.2 of 25 MB")
     expect(text_of(page)).to_contain_text("The plan is attached.")
     page.keyboard.press("Control+Enter")
@@ -189,7 +191,12 @@ def test_discarding_is_undone(world):
 
 
 def test_from_is_offered_with_two_accounts_and_changes_who_will_see_it(world, smtp_sink):
-    make_account(world.cast.alice, "private@ours.example", visibility="owner", **{**sending_fields(smtp_sink), "is_default": False})
+    make_account(
+        world.cast.alice,
+        "private@ours.example",
+        visibility="owner",
+        **{**sending_fields(smtp_sink), "is_default": False},
+    )
     page = world.open(f"/compose/?contact={world.ewa.pk}")
     expect(page.locator("#composer-readers")).not_to_contain_text("you alone")
     page.get_by_label("From").select_option(label="Alice <private@ours.example>")
