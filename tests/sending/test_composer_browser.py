@@ -15,9 +15,9 @@ from mailwall.contacts import services as contacts
 from mailwall.contacts.rules import ContactInput
 from mailwall.sending import signatures
 from mailwall.sending.models import DraftMessage, Outgoing
+from tests.cast import make_account
 from tests.sending.conftest import deliver as hand_over
-from tests.sending.conftest import file_copies, make_due, seal_passwords, sending_fields
-from tests.cast import make_account, make_cast
+from tests.sending.conftest import file_copies, make_due, sending_fields
 from tests.sending.test_copies import in_sent
 from tests.wall.seed import deliver
 
