@@ -102,6 +102,9 @@ def update_account(actor: User, account_id: int, wanted: AccountChanges, *, veri
             if account.visibility != before.visibility:
                 details = {"from": before.visibility, "to": account.visibility}
                 team_services.audit(actor, "email_account.visibility", f"email_account:{account.pk}", **details)
+            if account.on_dashboard != before.on_dashboard:
+                target = f"email_account:{account.pk}"
+                team_services.audit(actor, "email_account.dashboard", target, on=account.on_dashboard)
     except IntegrityError:
         _refuse_connected(actor, trial.address)
         raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -22,7 +22,8 @@ from mailwall.email_accounts import queries as account_queries
 from mailwall.email_accounts.models import EmailAccount, Visibility
 from mailwall.errors import MailwallError
 from mailwall.net.types import Stage
-from mailwall.sync import tasks
+from mailwall.sync import access, history, tasks
+from mailwall.sync.access import AccessChange
 from mailwall.sync.forms import SERVER_FIELDS, AccountForm, initial_of, is_untouched, suggested_servers
 from mailwall.sync.views import SignedIn
 from mailwall.team import queries as team_queries
@@ -78,6 +79,9 @@ def account_edit(request: SignedIn, account_id: int) -> HttpResponse:
         return _page(request, form, status=422)
     if request.POST.get("do") == "test":
         return _page(request, form, stages=list(_stages(request.user, form)))
+    change = _change_of_access(request, account, form.cleaned_data)
+    if change and request.POST.get("access_seen") != change.mark:
+        return _page(request, form, change=change)
     try:
         saved = services.update_account(request.user, account.pk, form.changes())
     except MailwallError as error:
@@ -87,7 +91,23 @@ def account_edit(request: SignedIn, account_id: int) -> HttpResponse:
     if saved.next_sync_at is not None and account.state != saved.state:
         tasks.download(saved.pk)
     messages.success(request, _("%(address)s was saved.") % {"address": saved.address})
+    if saved.store != account.store and history.offer(saved):
+        return redirect("sync:account_history", saved.pk)
     return redirect("sync:accounts")
+
+
+@login_required
+@require_safe
+def account_access(request: SignedIn, account_id: int) -> HttpResponse:
+    """Who would gain and lose access by `?visibility=` and `?on_dashboard=`."""
+    account = account_queries.get_account(request.user, account_id)
+    return render(request, "sync/_access.html", {"change": _change_of_access(request, account, request.GET)})
+
+
+def _change_of_access(request: SignedIn, account: EmailAccount, wanted: Mapping[str, Any]) -> AccessChange:
+    visibility = wanted.get("visibility") if account.owner_id == request.user.pk else None
+    on_dashboard = bool(wanted.get("on_dashboard"))
+    return access.change_of_access(request.user, account, str(visibility or account.visibility), on_dashboard)
 
 
 @login_required
@@ -173,7 +193,12 @@ def _detected(request: SignedIn) -> AccountForm:
 
 
 def _page(
-    request: SignedIn, form: AccountForm, *, stages: list[tuple[Stage, str]] | None = None, status: int = 200
+    request: SignedIn,
+    form: AccountForm,
+    *,
+    stages: list[tuple[Stage, str]] | None = None,
+    change: AccessChange | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     account = form.account
     owner = account.owner if account else _owner(form) or request.user
@@ -186,6 +211,8 @@ def _page(
         "provider": None if account else providers.find_provider(address),
         "address": address,
         "stages": stages,
+        "change": change,
+        "asks": change is not None,
         "all_green": stages is not None and all(stage.ok for stage, _sentence in stages),
     }
     return render(request, "sync/form.html", context, status=status)

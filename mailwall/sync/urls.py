@@ -17,6 +17,7 @@ urlpatterns = [
     path(f"{BASE}download/", views.download_all, name="download_all"),
     path(f"{BASE}health/", views.health, name="health"),
     path(f"{BASE}<int:account_id>/", connecting.account_edit, name="account_edit"),
+    path(f"{BASE}<int:account_id>/access/", connecting.account_access, name="account_access"),
     path(f"{BASE}<int:account_id>/row/", views.account_row, name="account_row"),
     path(f"{BASE}<int:account_id>/test/", connecting.account_test, name="account_test"),
     path(f"{BASE}<int:account_id>/download/", views.account_download, name="account_download"),

@@ -11,6 +11,7 @@ from django.utils import timezone
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.sync import removal, services, tasks
 from mailwall.sync.models import Folder
+from mailwall.team.models import AuditEntry
 from tests.cast import make_account, make_raw, make_user, store
 from tests.rig.processes import free_port
 from tests.rig.smtp_sink import SmtpSink
@@ -199,7 +200,7 @@ def test_an_edit_without_a_password_keeps_the_stored_one(cast, mailbox):
     account = EmailAccount.objects.get()
     page = client.get(f"{LIST}{account.pk}/")
     assert mailbox.dovecot.password not in page.content.decode()
-    edited = form(mailbox, imap_username=mailbox.address, imap_password="", visibility="owner")
+    edited = form(mailbox, imap_username=mailbox.address, imap_password="", visibility="owner", access_seen="owner:1")
     assert client.post(f"{LIST}{account.pk}/", edited).status_code == 302
     again = EmailAccount.objects.get()
     assert (again.visibility, again.sealed_imap_password) == ("owner", account.sealed_imap_password)
@@ -340,3 +341,34 @@ def test_strange_input_is_never_a_crash(cast, mailbox):
             assert client.post(f"{LIST}new/", form(mailbox, **{field: value})).status_code == 422
         assert client.get(f"{LIST}readers/", {"owner": value, "visibility": value}).status_code == 200
         assert client.get(f"{LIST}provider/", {"address": value}).status_code == 200
+
+
+def test_before_a_wider_or_narrower_visibility_is_saved_the_form_says_who_gains_and_loses(cast, mailbox):
+    client = browser(cast.alice)
+    client.post(f"{LIST}new/", form(mailbox))
+    account = EmailAccount.objects.get()
+    for _ in range(3):
+        store(account, make_raw("ewa@kwiat.example", "alice@ours.example"))
+    edited = form(mailbox, imap_username=mailbox.address, imap_password="", visibility="owner_and_managers")
+    del edited["on_dashboard"]
+    told = client.post(f"{LIST}{account.pk}/", edited)
+    assert "for 3 messages:" in text(told) and "2 people lose access: Charlie, Erin" in text(told)
+    assert "no longer on anybody's Dashboard" in text(told).replace("&#x27;", "'")
+    assert EmailAccount.objects.get().visibility == "everyone"
+    live = client.get(f"{LIST}{account.pk}/access/", {"visibility": "owner", "on_dashboard": "on"})
+    assert "3 people lose access: Bob, Charlie, Erin" in text(live)
+    assert client.post(f"{LIST}{account.pk}/", {**edited, "access_seen": "owner_and_managers:0"}).status_code == 302
+    saved = EmailAccount.objects.get()
+    assert (saved.visibility, saved.on_dashboard) == ("owner_and_managers", False)
+    written = AuditEntry.objects.filter(target=f"email_account:{account.pk}").order_by("pk")
+    assert [entry.action for entry in written] == [
+        "email_account.connected", "email_account.visibility", "email_account.dashboard",
+    ]  # fmt: skip
+
+
+def test_who_may_not_see_the_messages_is_not_told_how_many_they_are(cast):
+    account = make_account(cast.alice, visibility="owner")
+    store(account, make_raw("ewa@kwiat.example", "alice@ours.example"))
+    told = text(browser(cast.erin).get(f"{LIST}{account.pk}/access/", {"visibility": "everyone"}))
+    assert "When you save:" in told and "gain" not in told
+    assert browser(cast.charlie).get(f"{LIST}{account.pk}/access/").status_code == 404
