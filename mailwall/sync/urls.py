@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailwall.sync import connecting, history_views, ledger_views, views
+from mailwall.sync import connecting, history_views, ledger_views, never_import, views
 
 app_name = "sync"
 BASE = "settings/email-accounts/"
@@ -16,6 +16,8 @@ urlpatterns = [
     path(f"{BASE}readers/", connecting.readers, name="readers"),
     path(f"{BASE}download/", views.download_all, name="download_all"),
     path(f"{BASE}health/", views.health, name="health"),
+    path(f"{BASE}ignored-senders/", never_import.never_import, name="never_import"),
+    path(f"{BASE}ignored-senders/<int:rule_id>/remove/", never_import.remove_rule, name="remove_rule"),
     path(f"{BASE}<int:account_id>/", connecting.account_edit, name="account_edit"),
     path(f"{BASE}<int:account_id>/access/", connecting.account_access, name="account_access"),
     path(f"{BASE}<int:account_id>/row/", views.account_row, name="account_row"),
