@@ -29,7 +29,8 @@ def store_messages(account: EmailAccount, incoming: Sequence[IncomingMessage]) -
 
     The answer has the order of `incoming`. Idempotent: the same mail (content_key) is the same row, also when two
     workers store it at once; a mail that its owner removed here stays removed (message_id None). An incomplete row
-    is completed by a better copy; an incomplete copy of a stored mail adds nothing. A mail that was gone from the
+    is completed by a better copy; a mail that left by Mailwall stays as it left, though servers and lists change the
+    copies that come back; an incomplete copy of a stored mail adds nothing. A mail that was gone from the
     server and comes back is `on_server` again. Replies may come before what they answer. About 17 statements for a
     batch of any size (500 to 1,000 are good), in the caller's transaction.
     """
@@ -71,15 +72,17 @@ def _plan(account_id: int, messages: list[NewMessage]) -> _Plan:
     by_content = {row.content_key: row for row in rows}
     by_mail = {row.dedupe_key: row for row in rows}
     incomplete = {row.dedupe_key: row for row in rows if row.incomplete}
+    left_here = {row.dedupe_key for row in rows if row.delivery_state}
     new_by_mail: dict[str, NewMessage] = {}
     settled = _tombstones(account_id, messages)
     plan.ids.update(dict.fromkeys(settled))
     for message in sorted(messages, key=lambda message: message.incoming.incomplete):  # whole copies first
         key, mail, is_whole = message.content_key, message.dedupe_key, not message.incoming.incomplete
+        is_own_copy = mail in left_here and message.incoming.direction == Direction.SENT
         if key in settled:
             continue
         settled.add(key)
-        stored = by_content.get(key) or (None if is_whole else by_mail.get(mail))
+        stored = by_content.get(key) or (None if is_whole and not is_own_copy else by_mail.get(mail))
         if is_whole and mail in incomplete and (stored is None or stored.incomplete):
             message.id = plan.ids[key] = incomplete.pop(mail).pk
             plan.better.append(message)
@@ -95,7 +98,7 @@ def _plan(account_id: int, messages: list[NewMessage]) -> _Plan:
 
 def _stored_copies(account_id: int, dedupe_keys: Iterable[str]) -> list[Message]:
     rows = Message.objects.filter(account_id=account_id, dedupe_key__one_of=dedupe_keys)
-    return list(rows.only("content_key", "dedupe_key", "incomplete"))
+    return list(rows.only("content_key", "dedupe_key", "incomplete", "delivery_state"))
 
 
 def _tombstones(account_id: int, messages: Sequence[NewMessage]) -> set[str]:

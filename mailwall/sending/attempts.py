@@ -42,17 +42,18 @@ class Overtaken(MailwallError):
 
 def claim(account_id: int, now: datetime) -> list[Outgoing]:
     """Take the next few mails of an account that are due, oldest first; [] when there are none."""
-    due = Outgoing.objects.due(now).filter(account_id=account_id)
-    ids = list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:CLAIMED_AT_ONCE])
-    if not ids:
-        return []
     token = secrets.token_hex(16)
-    lease_until = now + timedelta(seconds=settings.LEASE_SECONDS)
-    Outgoing.objects.due(now).filter(pk__in=ids).update(
-        state=OutgoingState.QUEUED, lease_token=token, lease_until=lease_until, attempts=F("attempts") + 1
-    )
-    mine = Outgoing.objects.filter(pk__in=ids, lease_token=token)
-    return list(mine.select_related("sender").order_by("due_at", "pk"))
+    taken = {
+        "state": OutgoingState.QUEUED, "lease_token": token, "attempts": F("attempts") + 1,
+        "lease_until": now + timedelta(seconds=settings.LEASE_SECONDS),
+    }  # fmt: skip
+    due = Outgoing.objects.due(now).filter(account_id=account_id)
+    while ids := list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:CLAIMED_AT_ONCE]):
+        if Outgoing.objects.due(now).filter(pk__in=ids).update(**taken):
+            mine = Outgoing.objects.filter(pk__in=ids, lease_token=token)
+            return list(mine.select_related("sender").order_by("due_at", "pk"))
+        # another worker was faster: the next ones
+    return []
 
 
 def release(rows: Iterable[Outgoing], error: MailwallError | None = None) -> None:

@@ -16,7 +16,7 @@ from mailwall.errors import MailwallError
 from mailwall.sending import attempts, forwarding, services
 from mailwall.sending.attempts import Overtaken
 from mailwall.sending.errors import NotHandedOver, SenderGone, SendingInactive
-from mailwall.sending.models import Outgoing, OutgoingContent
+from mailwall.sending.models import Outgoing
 from mailwall.smtp.errors import SmtpError, SmtpLoginRefused, SmtpOutcomeUnknown
 from mailwall.smtp.submit import SmtpSession
 from mailwall.smtp.types import SubmitResult
@@ -93,9 +93,7 @@ class _Line:
 def _hand_over(line: _Line, row: Outgoing) -> bool:
     """One try; whatever comes of it is written. True: the server took the mail."""
     try:
-        forwarding.complete(row)
-        content = OutgoingContent.objects.get(outgoing_id=row.pk)
-        result = _submit(line, row, bytes(content.raw))
+        result = _submit(line, row, forwarding.complete_bytes(row))
     except Overtaken:
         return False
     except SmtpOutcomeUnknown as error:

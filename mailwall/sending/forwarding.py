@@ -14,14 +14,14 @@ from mailwall.sending.models import Outgoing, OutgoingContent
 from mailwall.team.models import User
 
 
-def complete(row: Outgoing) -> None:
-    """Add what is still to be fetched; the mail on the wall then shows it. Again does nothing.
+def complete_bytes(row: Outgoing) -> bytes:
+    """The bytes that leave. What is still to be fetched is added first, and the mail on the wall then shows it.
 
     :raises MailwallError: a file cannot be fetched, retryable or not.
     """
-    content = OutgoingContent.objects.filter(outgoing_id=row.pk).exclude(forward_attachments=[]).first()
-    if content is None:
-        return
+    content = OutgoingContent.objects.get(outgoing_id=row.pk)
+    if not content.forward_attachments:
+        return bytes(content.raw)
     files = [_fetched(row.sender, message_id, pk) for message_id, pk in content.forward_attachments]
     raw = compose.with_files(bytes(content.raw), files)
     with transaction.atomic():
@@ -32,6 +32,7 @@ def complete(row: Outgoing) -> None:
             Message.objects.filter(pk=message.pk).update(incomplete=True)
             whole = services.incoming_of(bytes(content.raw_bcc) + raw, message.internaldate)
             mailstore_services.store_messages(message.account, [whole])
+    return raw
 
 
 def _fetched(sender: User, message_id: int, attachment_id: int) -> DraftFile:

@@ -51,6 +51,14 @@ def test_copy_is_filed_once_as_seen_and_folds_into_the_mail_on_the_wall(whole_ac
     assert (card.pk, card.delivery_state) == (outgoing.message_id, DeliveryState.SENT)
 
 
+def test_copy_that_the_server_changed_on_the_way_is_the_same_mail(whole_account, queue, mailbox, smtp_sink):
+    outgoing = deliver(queue(html="<p>Hello</p>", text=""))
+    mailbox.deliver(smtp_sink.taken[0].raw.replace(b"Hello", b"Hello. Scanned by Guardian"), folder="Sent")
+    sync_services.sync_account(whole_account.pk)
+    [card] = Message.objects.select_related("body")
+    assert (card.pk, "Guardian" in card.body.text) == (outgoing.message_id, False)
+
+
 def test_new_server_gets_a_moment_to_file_by_itself(whole_account, queue, mailbox):
     outgoing = deliver(queue())
     assert file_copies(outgoing).copy_state == CopyState.WANTED
