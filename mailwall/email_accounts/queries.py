@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+
 from django.db.models import Q, QuerySet
 from django.http import Http404
 
@@ -11,6 +14,30 @@ from mailwall.email_accounts.models import EmailAccount, State, Visibility
 from mailwall.mime.addresses import fold_address
 from mailwall.team import queries as team_queries
 from mailwall.team.models import User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageEffect:
+    """What a package would change of what is connected now. Nothing is deleted by any."""
+
+    stop_sending: int
+    start_sending: int
+    owners_over_limit: int
+
+
+def package_effect(package: str, max_accounts_per_user: int) -> PackageEffect:
+    """Compare a package and a limit with those of now: who stops or starts sending, who has more accounts."""
+    now, limit = team_queries.workspace().package, rules.account_limit(package, max_accounts_per_user)
+    asked = ("owner", "smtp_host", "state", "sending_active", "is_default")
+    accounts = list(EmailAccount.objects.connected().only(*asked))
+    sends_now = {account.pk for account in accounts if not rules.sending_obstacle(account, now)}
+    would_send = {account.pk for account in accounts if not rules.sending_obstacle(account, package)}
+    owners = Counter(account.owner_id for account in accounts)
+    return PackageEffect(
+        stop_sending=len(sends_now - would_send),
+        start_sending=len(would_send - sends_now),
+        owners_over_limit=sum(1 for count in owners.values() if limit is not None and count > limit),
+    )
 
 
 def own_addresses() -> set[str]:

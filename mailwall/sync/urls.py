@@ -40,6 +40,7 @@ urlpatterns = [
     path(f"{BASE}<int:account_id>/missing/", ledger_views.account_missing, name="account_missing"),
     path(f"{BASE}<int:account_id>/folders/<int:folder_id>/again/", ledger_views.folder_again, name="folder_again"),
     path("mail/failed/<int:entry_id>/original.eml", ledger_views.ledger_original, name="ledger_original"),
+    path("settings/workspace/package/", views.package_effect, name="package_effect"),
     path("mail/<int:message_id>/attachments/<int:attachment_id>/", views.attachment, name="attachment"),
     path("mail/<int:message_id>/attachments.zip", views.all_attachments, name="all_attachments"),
     path("mail/<int:message_id>/original.eml", views.original, name="original"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -33,7 +34,7 @@ from mailwall.sync.errors import DownloadError, NoSuchFile
 from mailwall.sync.models import SyncRun
 from mailwall.team import queries as team_queries
 from mailwall.team import rules as team_rules
-from mailwall.team.models import User
+from mailwall.team.models import Package, User
 from mailwall.web.views import own_page
 
 DOWNLOAD_WAIT_SECONDS = 20.0
@@ -186,6 +187,19 @@ def download_all(request: SignedIn) -> HttpResponse:
     response = render(request, "sync/_downloaded.html", {"results": results, "now": timezone.now()})
     response["HX-Trigger"] = "mail-changed"
     return response
+
+
+@login_required
+@require_safe
+def package_effect(request: SignedIn) -> HttpResponse:
+    """For the page of the workspace: what `?package=` and `?max_accounts_per_user=` would stop, before it is saved."""
+    if not request.user.is_admin:
+        raise PermissionDenied
+    package, limit = request.GET.get("package", ""), request.GET.get("max_accounts_per_user", "")
+    if package not in Package.values or not (limit.isascii() and limit.isdigit() and len(limit) < 5):
+        return HttpResponse()
+    effect = account_queries.package_effect(package, int(limit))
+    return render(request, "sync/_package_effect.html", {"effect": effect, "package": package, "limit": int(limit)})
 
 
 @login_required

@@ -159,8 +159,21 @@ class TeamForm(forms.Form):
 
 class WorkspaceForm(forms.ModelForm):  # type: ignore[type-arg]
     time_zone = time_zone_field()
-    package = forms.ChoiceField(label=_("Package"), choices=Package.choices, widget=forms.RadioSelect)
-    max_accounts_per_user = forms.IntegerField(label=_("Email accounts per user, at most"), min_value=1, max_value=1000)
+    package = forms.ChoiceField(
+        label=_("Package"),
+        choices=Package.choices,
+        widget=forms.RadioSelect,
+        help_text=_(
+            "In Basic each user sends from the default account alone and sequences rest. "
+            "Changing the package deletes nothing; what rested goes on with Automation."
+        ),
+    )
+    max_accounts_per_user = forms.IntegerField(
+        label=_("Email accounts per user, at most"),
+        min_value=1,
+        max_value=1000,
+        help_text=_("Holds in Automation and counts accounts that only receive, too. Accounts beyond it stay."),
+    )
 
     class Meta:
         model = Workspace
