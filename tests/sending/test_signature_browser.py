@@ -216,3 +216,15 @@ def test_a_template_is_previewed_for_a_contact_while_it_is_written(world):
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("tbody")).to_contain_text("Offer")
     assert (world.complaints, world.asked_elsewhere()) == ([], [])
+
+
+def test_the_code_view_is_reached_by_keyboard(world):
+    page = world.open()
+    page.get_by_role("button", name="Bold").focus()
+    for _ in range(40):
+        if page.evaluate("document.activeElement.textContent").strip() == "Code View":
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".jodit-source textarea")).to_be_visible()
+    assert world.complaints == []

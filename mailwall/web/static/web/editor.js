@@ -17,7 +17,7 @@
     const editor = Jodit.make(area, {
       language: document.documentElement.lang, buttons, buttonsMD: buttons, buttonsSM: buttons, buttonsXS: buttons,
       toolbarAdaptive: false, minHeight: Number(area.dataset.editorHeight || 240), showCharsCounter: false, showWordsCounter: false,
-      showXPathInStatusbar: false, statusbar: false, hidePoweredByJodit: true, saveModeInStorage: false, tabIndex: 0,
+      showXPathInStatusbar: false, statusbar: false, hidePoweredByJodit: true, saveModeInStorage: false, tabIndex: 0, allowTabNavigation: true,
       // source mode in a plain textarea, nothing beautified: else scripts would be loaded from elsewhere
       sourceEditor: "area", beautifyHTML: false,
       // what is pasted stays as it is; the server cleans it
