@@ -153,5 +153,6 @@ def count_unassigned(account_ids: Collection[int] | None) -> int:
 def _count(assigned: bool, account_ids: Collection[int] | None, limit: int | None = None) -> int:
     # by account, so that the index of (account, assigned) is entered where the counted ones begin
     accounts = EmailAccount.objects.all() if account_ids is None else account_ids
-    rows = Message.objects.filter(account__in=accounts, assigned=assigned).order_by()
+    # IN, as SQLite does not enter an index by "NOT assigned", which Django writes for assigned=False
+    rows = Message.objects.filter(account__in=accounts, assigned__in=[assigned]).order_by()
     return rows[:limit].count() if limit else rows.count()
