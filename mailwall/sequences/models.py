@@ -168,9 +168,7 @@ class Enrolment(models.Model):
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["sequence", "contact"], name="enrolled_once")]
         indexes: ClassVar = [
-            models.Index(
-                fields=["sequence", "next_run_at"], condition=Q(state__in=["active", "held"]), name="enrolment_due"
-            ),
+            models.Index(fields=["sequence", "state", "next_run_at"], name="enrolment_due"),
             models.Index(fields=["sequence", "state", "-id"], name="enrolment_by_state"),
             models.Index(fields=["address"], name="enrolment_by_address"),
         ]

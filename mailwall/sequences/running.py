@@ -56,8 +56,8 @@ def accounts_due(now: datetime) -> list[int]:
     """Accounts that have due steps and can send now; one probe of an index per running sequence."""
     if not queries.are_on():
         return []
-    waiting = Q(state=EnrolmentState.ACTIVE) | Q(state=EnrolmentState.HELD)
-    due = Enrolment.objects.filter(waiting, sequence=OuterRef("pk"), next_run_at__lte=now)
+    waiting = (EnrolmentState.ACTIVE, EnrolmentState.HELD)
+    due = Enrolment.objects.filter(state__in=waiting, sequence=OuterRef("pk"), next_run_at__lte=now)
     taken = Turn.objects.filter(account=OuterRef("account"), until__gt=now)
     rows = _can_work(SequenceRow.objects.running(), now).filter(Exists(due)).exclude(Exists(taken))
     return list(rows.order_by("account").values_list("account", flat=True).distinct())
