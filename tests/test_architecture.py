@@ -9,7 +9,7 @@ from django.apps import apps
 
 STAIRS = [
     {"config"},
-    {"demo"},
+    {"demo", "operations"},
     {"sequences"},
     {"sync", "wall", "dashboard", "sending"},
     {"assignment"},

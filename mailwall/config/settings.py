@@ -143,6 +143,7 @@ LEASE_SECONDS = 120
 INSTALLED_APPS = [
     "mailwall.config.apps.ConfigConfig",
     "mailwall.demo",
+    "mailwall.operations",
     "mailwall.sequences",
     "mailwall.dashboard",
     "mailwall.wall",

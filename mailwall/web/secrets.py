@@ -62,6 +62,11 @@ def is_sealed_with_newest(sealed: str) -> bool:
     return not sealed or sealed.split(":", 2)[1] == _keys()[0][0]
 
 
+def is_rotating() -> bool:
+    """Whether more than one key opens secrets: a rotation was begun and not ended."""
+    return len(_keys()) > 1
+
+
 def add_key() -> str:
     """Make a new key, from now on used for sealing; the old ones still open. Gives its id."""
     path = _extra_keys_file()

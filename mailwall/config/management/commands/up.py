@@ -22,6 +22,7 @@ from mailwall.config import prepare
 from mailwall.config.management.commands.web import gunicorn_command
 from mailwall.demo import services as demo_services
 from mailwall.demo.wording import people_lines
+from mailwall.operations import running
 from mailwall.team import services as team_services
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Command(BaseCommand):
         parser.add_argument("--demo", action="store_true", help="with sample people and mail, in ./demo-data")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        running.hold_shared()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: stop.set())

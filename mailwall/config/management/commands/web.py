@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from mailwall.config import prepare
+from mailwall.operations import running
 
 
 class Command(BaseCommand):
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        running.hold_shared()
         prepare.prepare_files()
         command = gunicorn_command(options["host"], options["port"])
         os.execv(command[0], command)  # noqa: S606 -- our own interpreter, our own arguments

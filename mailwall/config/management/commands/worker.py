@@ -20,6 +20,7 @@ from huey.consumer import Consumer
 
 from mailwall import queue
 from mailwall.config import schedule
+from mailwall.operations import running
 from mailwall.sync import idle
 from mailwall.sync import tasks as sync_tasks
 
@@ -45,6 +46,7 @@ class Command(BaseCommand):
         parser.add_argument("--watch", action="store_true", help="also hold the connections of `mailwall watch`")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        running.hold_shared()
         concurrency = max(1, options["concurrency"])
         _import_tasks()
         signal.signal(signal.SIGTERM, lambda *_: queue.stopping.set())
