@@ -36,6 +36,11 @@ def tell_reactivated(account: EmailAccount) -> None:
     _tell(account, _works_again)
 
 
+def tell_folder_paused(account: EmailAccount, folder_name: str) -> None:
+    """Say that one folder is not read any more because its server numbers it anew again and again."""
+    _tell(account, lambda account: _folder_paused(account, folder_name))
+
+
 def _tell(account: EmailAccount, words: Words) -> None:
     transaction.on_commit(lambda: _send(account, words))
 
@@ -75,6 +80,16 @@ def _works_again(account: EmailAccount) -> tuple[str, str]:
     subject = _("%(address)s works again") % {"address": account.address}
     text = _("%(address)s is connected again and fetches what came in the meantime.\n\n%(link)s\n")
     return subject, text % _filled(account)
+
+
+def _folder_paused(account: EmailAccount, folder_name: str) -> tuple[str, str]:
+    subject = _("A folder of %(address)s is paused") % {"address": account.address}
+    text = _(
+        "The mail server gave the messages of the folder “%(folder)s” new numbers three times within a day. "
+        "Mailwall does not read this folder until it is chosen again; the other folders of %(address)s go on. "
+        "Everything stored stays. Please tell whoever runs the mail server.\n\n%(link)s\n"
+    )
+    return subject, text % {**_filled(account), "folder": folder_name}
 
 
 def _filled(account: EmailAccount) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ from mailwall.imap.commands import Commands, Completion, uid_sets
 from mailwall.imap.dates import parse_internaldate
 from mailwall.imap.reader import Response, Token
 from mailwall.imap.types import FetchedMessage, Overview
+from mailwall.mime import headers
 from mailwall.mime.types import BodyPart
 
 ChooseSections = Callable[[BodyPart], Sequence[BodyPart]]
@@ -267,7 +268,20 @@ def overview(response: Response) -> Overview | None:
     if not items or not isinstance(uid := items.get(b"UID"), bytes) or b"RFC822.SIZE" not in items:
         return None
     record = _Record(int(uid), items)
-    return Overview(uid=record.uid, internaldate=record.internaldate, size_bytes=record.size_bytes, flags=record.flags)
+    return Overview(
+        uid=record.uid,
+        internaldate=record.internaldate,
+        size_bytes=record.size_bytes,
+        flags=record.flags,
+        message_id=_message_id(items),
+    )
+
+
+def _message_id(items: Mapping[bytes, Token]) -> str:
+    raw = next((value for name, value in items.items() if name.startswith(b"BODY[HEADER.FIELDS")), None)
+    fields = headers.split_headers(raw) if isinstance(raw, bytes) else []
+    ids = headers.parse_message_ids(next((value for name, value in fields if name == "message-id"), b""))
+    return ids[0] if ids else ""
 
 
 def stream(commands: Commands, uid: int, section: bytes, chunk_bytes: int) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from mailwall.imap.dates import format_date, format_internaldate
 from mailwall.imap.errors import ImapBusy, ImapError, ImapFolderGone, ImapProtocolError, masked, not_connected
 from mailwall.imap.fetch import SECTION_LIMIT_BYTES, WHOLE_LIMIT_BYTES, ChooseSections, WantsText
 from mailwall.imap.reader import Response
-from mailwall.imap.types import FetchedMessage, FolderInfo, FolderStatus, Overview
+from mailwall.imap.types import Changes, FetchedMessage, FolderInfo, FolderStatus, Overview
 from mailwall.imap.wire import Wire
 from mailwall.mime.types import BodyPart
 from mailwall.net import dial
@@ -31,6 +31,8 @@ _EXISTS = re.compile(rb"\* (\d+) EXISTS", re.IGNORECASE)
 _OK_NUMBER = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT|HIGHESTMODSEQ) (\d+)\]", re.IGNORECASE)
 _SEARCH = re.compile(rb"\* SEARCH\b([\d ]*)", re.IGNORECASE)
 _ESEARCH_ALL = re.compile(rb"\* ESEARCH\b.* ALL ([\d:,]+)", re.IGNORECASE)
+_VANISHED = re.compile(rb"\* VANISHED (?:\(EARLIER\) )?([\d:,]+)", re.IGNORECASE)
+_MAX_ALTERNATIVES, _MAX_CRITERIA_BYTES = 20, 2000
 _APPENDUID = re.compile(r"\[APPENDUID (\d+) (\d+)\]", re.IGNORECASE)
 
 
@@ -65,6 +67,7 @@ class ImapSession:
         self.capabilities = capabilities
         self.batches_in_flight = 4
         self._commands = Commands(wire)
+        self._resyncs = False
 
     def __enter__(self) -> ImapSession:
         return self
@@ -190,9 +193,20 @@ class ImapSession:
             found = self._uids_by_fetch(asked)
         return [uid for uid in found if low <= uid <= top]
 
-    def search_message_id(self, message_id: str) -> list[int]:
-        """UIDs of messages with this Message-ID (with or without brackets), ascending."""
-        return self._search_text(message_id, b"HEADER Message-ID %b")
+    def search_message_ids(self, message_ids: Iterable[str]) -> list[int]:
+        """UIDs of messages whose Message-ID holds one of these (with or without brackets), ascending.
+
+        Many at once, so that the server reads its headers once and not once for each.
+        """
+        raw_ids = {message_id.strip().encode("utf-8", "surrogateescape") for message_id in message_ids}
+        asked = sorted(raw for raw in raw_ids if raw and not re.search(rb"[\r\n\0]", raw))
+        found: set[int] = set()
+        for criteria in _alternatives([b"HEADER Message-ID " + quoted(raw) for raw in asked if raw.isascii()]):
+            found.update(self._search(criteria))
+        for raw in asked:
+            if not raw.isascii():
+                found.update(self._search(b"HEADER Message-ID " + quoted(raw), charset=b"CHARSET UTF-8 "))
+        return sorted(found)
 
     def search_text(self, text: str) -> list[int]:
         """UIDs of messages with this text in From, To, Cc or Subject, ascending."""
@@ -207,7 +221,31 @@ class ImapSession:
                 raise
             return self._uids_by_fetch(b"1:*")
 
-    def fetch_overviews(self, uids: Iterable[int]) -> list[Overview]:
+    def changes_since(self, modseq: int) -> Changes | None:
+        """What changed in the open folder since then, by QRESYNC; None where the server cannot tell or refuses."""
+        if "QRESYNC" not in self.capabilities:
+            return None
+        if not self._resyncs and self._commands.run(b"ENABLE QRESYNC").status != "OK":
+            return None
+        self._resyncs = True
+        changed: set[int] = set()
+        vanished: list[tuple[int, int]] = []
+
+        def take(response: Response) -> None:
+            if gone := _VANISHED.match(response.texts[0]):
+                vanished.extend(_bounds(gone.group(1)))
+                return
+            with self._readable():
+                items = reader.fetch_items(response)
+            if items and isinstance(uid := items.get(b"UID"), bytes) and uid.isdigit():
+                changed.add(int(uid))
+
+        asked = b"UID FETCH 1:* (UID) (CHANGEDSINCE %d VANISHED)" % modseq
+        if self._commands.run(asked, take).status != "OK":
+            return None
+        return Changes(changed=tuple(sorted(changed)), vanished=tuple(vanished))
+
+    def fetch_overviews(self, uids: Iterable[int], *, with_message_ids: bool = False) -> list[Overview]:
         """Date, size and flags of messages, ascending; UIDs that are gone are left out."""
         found: dict[int, Overview] = {}
 
@@ -217,8 +255,10 @@ class ImapSession:
             if told is not None:
                 found[told.uid] = told
 
+        items = b" (UID INTERNALDATE RFC822.SIZE FLAGS"
+        items += b" BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])" if with_message_ids else b")"
         for each in uid_sets(uids):
-            self._commands.run_ok(b"UID FETCH " + each + b" (UID INTERNALDATE RFC822.SIZE FLAGS)", take)
+            self._commands.run_ok(b"UID FETCH " + each + items, take)
         return [found[uid] for uid in sorted(found)]
 
     def fetch_messages(
@@ -380,13 +420,30 @@ def _canonical(raw_name: bytes) -> bytes:
     return b"INBOX" if raw_name.upper() == b"INBOX" else raw_name
 
 
-def _expanded(raw_set: bytes) -> Iterator[int]:
-    for part in raw_set.split(b","):
+def _bounds(raw_set: bytes) -> Iterator[tuple[int, int]]:
+    for part in filter(None, raw_set.split(b",")):
         low, _, high = part.partition(b":")
         first, last = sorted((int(low), int(high or low)))
+        yield first, last
+
+
+def _expanded(raw_set: bytes) -> Iterator[int]:
+    for first, last in _bounds(raw_set):
         if last - first > 50_000_000:
             return
         yield from range(first, last + 1)
+
+
+def _alternatives(criteria: Sequence[bytes]) -> Iterator[bytes]:
+    """Criteria joined by OR, in groups short enough for one command: OR a OR b c (RFC 3501 §6.4.4)."""
+    group: list[bytes] = []
+    for each in criteria:
+        if group and (len(group) == _MAX_ALTERNATIVES or sum(map(len, group)) + len(each) > _MAX_CRITERIA_BYTES):
+            yield b" ".join([*(b"OR " + item for item in group[:-1]), group[-1]])
+            group = []
+        group.append(each)
+    if group:
+        yield b" ".join([*(b"OR " + item for item in group[:-1]), group[-1]])
 
 
 def _header_of(raw: bytes) -> bytes:

@@ -38,12 +38,21 @@ class FolderStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The cheap first look at a message. internaldate is aware, UTC."""
+    """The cheap first look at a message. internaldate is aware, UTC. message_id: '' unless asked for."""
 
     uid: int
     internaldate: datetime
     size_bytes: int
     flags: tuple[str, ...] = ()
+    message_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What became of a folder since a modseq (RFC 7162): uids that came or changed; ranges, ends included, gone."""
+
+    changed: tuple[int, ...]
+    vanished: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

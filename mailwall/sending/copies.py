@@ -41,7 +41,7 @@ class _Sent:
 
     def has(self, row: Outgoing) -> bool:
         self.session.noop()  # so that what came since the folder was opened is found too
-        return bool(self.session.search_message_id(row.message_id_header))
+        return bool(self.session.search_message_ids([row.message_id_header]))
 
 
 def work_account(account_id: int, *, stopping: Callable[[], bool] = lambda: False) -> None:

@@ -25,7 +25,7 @@ from mailwall.mime.parts import list_attachments
 from mailwall.mime.scan import scan_message
 from mailwall.mime.transfer import decode_transfer
 from mailwall.mime.types import AttachmentInfo, BodyPart
-from mailwall.sync import comparing, folders, rules
+from mailwall.sync import folders, moved, rules
 from mailwall.sync.connections import download_slot
 from mailwall.sync.decoding import decoded
 from mailwall.sync.errors import DownloadError, GoneFromServer, MailServerTimeout, MailServerUnreachable, NoSuchFile
@@ -163,10 +163,10 @@ def _find(session: ImapSession, message: Message) -> int:
     with transaction.atomic():
         EmailAccount.objects.select_for_update().get(pk=message.account_id)
         folders.store_list(message.account_id, session.list_folders())
-    for folder in comparing.likely_folders(message.account_id):
+    for folder in moved.likely_folders(message.account_id):
         found: list[Placement] = []
         with contextlib.suppress(ImapFolderGone):
-            found = comparing.look_in(session, folder, {message.pk: message} if message.message_id else {})
+            found = moved.look_in(session, folder, {message.pk: message} if message.message_id else {})
         if found:
             Placement.objects.bulk_create(found, ignore_conflicts=True)
             return found[0].uid
@@ -175,15 +175,23 @@ def _find(session: ImapSession, message: Message) -> int:
 
 
 def _is_there(session: ImapSession, placement: Placement, message: Message) -> bool:
-    """Whether the mail still lies at its placement. The size must be the same: uids may have been given anew."""
+    """Whether the mail still lies at its placement: some servers give a uid anew.
+
+    Known by its Message-ID, for a copy in another folder may have another size; without one, by size and INTERNALDATE.
+    """
     try:
         status = session.examine(bytes(placement.folder.raw_name))
     except ImapFolderGone:
         return False
     if status.uidvalidity != placement.uidvalidity:
         return False
-    overviews = session.fetch_overviews([placement.uid])
-    return bool(overviews) and overviews[0].size_bytes == message.size_bytes
+    overviews = session.fetch_overviews([placement.uid], with_message_ids=True)
+    if not overviews:
+        return False
+    seen = overviews[0]
+    if message.message_id:
+        return seen.message_id == message.message_id
+    return (seen.size_bytes, seen.internaldate) == (message.size_bytes, message.internaldate)
 
 
 # -- which part of it

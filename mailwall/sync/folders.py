@@ -1,10 +1,9 @@
-"""Folders of an account: the server's list, the owner's choice, and what happens when the server numbers anew."""
+"""Folders of an account: the server's list and the owner's choice."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable
-from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
@@ -15,11 +14,10 @@ from mailwall.email_accounts.models import EmailAccount
 from mailwall.imap.session import open_session
 from mailwall.imap.types import FolderInfo
 from mailwall.sync import rules
-from mailwall.sync.models import Folder, LedgerEntry, Placement
+from mailwall.sync.models import Folder, LedgerEntry
 
 logger = logging.getLogger(__name__)
 
-PAUSED_UIDVALIDITY = "uidvalidity_changes"
 LIST_DEADLINE_SECONDS = 40.0
 
 
@@ -133,25 +131,3 @@ def mark_missing(account_id: int, token: str, folder: Folder) -> None:
         Folder.objects.filter(pk=folder.pk).update(missing=True)
     folder.missing = True
     logger.info("folder is missing on the server", extra={"account_id": account_id, "folder_id": folder.pk})
-
-
-def void_placements(account_id: int, token: str, folder: Folder, uidvalidity: int, now: datetime) -> bool:
-    """The server numbered a folder anew: all placements there are void, messages never (RFC 3501 §2.3.1.1).
-
-    The import begins again; the same mail finds its row by its content. False: too often in a day, it is paused.
-    """
-    change = rules.count_uidvalidity_change(folder.uidvalidity_changes, folder.uidvalidity_changed_at, now)
-    with transaction.atomic():
-        leases.fence(account_id, token)
-        Placement.objects.filter(folder=folder).delete()
-        LedgerEntry.objects.filter(folder=folder).delete()
-        folder.uidvalidity_changes, folder.uidvalidity_changed_at = change.changes, now
-        folder.paused_reason = PAUSED_UIDVALIDITY if change.paused else ""
-        folder.uidvalidity, folder.uidnext, folder.import_done = None, None, False
-        folder.high_uid = folder.low_uid = folder.import_total = folder.import_seen = 0
-        folder.save()
-    logger.warning(
-        "folder was numbered anew",
-        extra={"account_id": account_id, "folder_id": folder.pk, "uidvalidity": uidvalidity, "paused": change.paused},
-    )
-    return not change.paused

@@ -16,7 +16,7 @@ from mailwall.imap.session import ImapSession, open_session
 from mailwall.imap.types import FolderStatus, Overview
 from mailwall.mailstore.models import Message
 from mailwall.mime.addresses import fold_address
-from mailwall.sync import comparing, folders
+from mailwall.sync import folders, moved
 from mailwall.sync.connections import download_slot
 from mailwall.sync.models import Folder, LedgerEntry, Placement
 from mailwall.team.models import User
@@ -94,12 +94,12 @@ def _ask(session: ImapSession, viewer: User, account: EmailAccount, verdict: Ver
     with transaction.atomic():
         EmailAccount.objects.select_for_update().get(pk=account.pk)
         folders.store_list(account.pk, listed)
-    for folder in sorted(comparing.likely_folders(account.pk), key=lambda folder: not folder.selected):
+    for folder in sorted(moved.likely_folders(account.pk), key=lambda folder: not folder.selected):
         try:
             status = session.examine(bytes(folder.raw_name))
         except ImapFolderGone:
             continue
-        uids = session.search_message_id(verdict.text) if "@" in verdict.text else []
+        uids = session.search_message_ids([verdict.text]) if "@" in verdict.text else []
         uids = uids or session.search_text(verdict.text)
         overviews = session.fetch_overviews(uids[-MAX_OF_A_FOLDER:]) if uids else []
         _sort(viewer, account, folder, status, overviews, verdict)

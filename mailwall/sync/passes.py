@@ -8,12 +8,12 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from mailwall.email_accounts import importing, leases
@@ -22,9 +22,9 @@ from mailwall.imap.errors import ImapBusy, ImapError, ImapFolderGone
 from mailwall.imap.session import ImapSession
 from mailwall.imap.types import FolderStatus
 from mailwall.mime.addresses import fold_address
-from mailwall.sync import batches, comparing, folders, reading, rules
+from mailwall.sync import batches, comparing, folders, moved, reading, renaming, renumbering, rules
 from mailwall.sync.batches import Counts, Work
-from mailwall.sync.models import Folder, LedgerEntry
+from mailwall.sync.models import Folder, LedgerEntry, Placement
 from mailwall.sync.reading import Reading, Scope
 
 logger = logging.getLogger(__name__)
@@ -76,14 +76,21 @@ class Pass:
         self._own_addresses = frozenset(map(fold_address, own)) - {""}
         self._first_error: ImapError | None = None
         self._read_any = False
+        self._listed = False
 
     def run(self, *, list_folders: bool) -> bool:
         """Do what there is to do; gives whether nothing is left. Raises ImapError or LeaseLost."""
         if list_folders:
             self._list_folders()
-        to_read = self._prepared(folders.to_read(self.work.account.pk))
-        complete = self._each(to_read, self._take_new) and self._retry(to_read)
+        to_read = self._planned(folders.to_read(self.work.account.pk))
+        if any(folder.missing for folder, _ in to_read) and not self._listed:
+            self._list_folders()  # it may only have another name now
+            to_read = self._planned(folders.to_read(self.work.account.pk))
+        complete = self._begin_imports(to_read)
+        complete = complete and self._each(to_read, self._take_new) and self._retry(to_read)
         complete = complete and self._each(to_read, self._compare) and self._each(to_read, self._import)
+        if self._listed and complete:
+            complete = self._settle_others({folder.pk for folder, _ in to_read})
         if self._first_error is not None and not self._read_any:
             raise self._first_error
         return complete
@@ -95,28 +102,35 @@ class Pass:
         with transaction.atomic():
             leases.fence(self.work.account.pk, self.work.token)
             folders.store_list(self.work.account.pk, listed)
+        self._open, self._listed = None, True
+        renaming.follow(self.session, self.work)
 
-    def _prepared(self, to_read: Sequence[Folder]) -> list[tuple[Folder, rules.SyncPlan]]:
-        """What each folder needs, by one STATUS for all. Imports are begun here, INBOX last: it is then open."""
+    def _planned(self, to_read: Sequence[Folder]) -> list[tuple[Folder, rules.SyncPlan]]:
+        """What each folder needs, by one STATUS for all."""
         told = self.session.status([bytes(folder.raw_name) for folder in to_read])
         plans: list[tuple[Folder, rules.SyncPlan]] = []
         for folder in to_read:
             status = told.get(bytes(folder.raw_name))
             if status is None:
                 folders.mark_missing(self.work.account.pk, self.work.token, folder)
+                plans.append((folder, rules.SyncPlan()))
                 continue
-            plan = rules.plan_sync(cursor_of(folder), status)
-            if plan.void_placements and not self._void(folder, status):
+            plan = rules.plan_sync(cursor_of(folder, self._now), status)
+            if plan.void_placements and not renumbering.begin(self.work, folder, status.uidvalidity, self._now):
                 continue
             plans.append((folder, plan))
             self._read_any |= plan.is_empty
-        for folder, plan in reversed(plans):
-            if plan.begin_import:
-                self.guarded(folder, lambda folder=folder: self._begin_import(folder))  # type: ignore[misc]
         return plans
 
-    def _void(self, folder: Folder, status: FolderStatus) -> bool:
-        return folders.void_placements(self.work.account.pk, self.work.token, folder, status.uidvalidity, self._now)
+    def _begin_imports(self, plans: list[tuple[Folder, rules.SyncPlan]]) -> bool:
+        """Begin what is to be imported, INBOX last: it is then open. What could not begin is left out of this pass."""
+        complete = True
+        for place, (folder, plan) in reversed(list(enumerate(plans))):
+            if plan.begin_import:
+                complete &= self.guarded(folder, lambda folder=folder: self._begin_import(folder))  # type: ignore[misc]
+                if folder.uidvalidity is None:
+                    del plans[place]
+        return complete
 
     def _each(
         self,
@@ -158,9 +172,11 @@ class Pass:
         if message:
             logger.warning("folder cannot be read", extra={"folder_id": folder.pk})
 
-    def update(self, folder: Folder, **values: object) -> None:
+    def update(self, folder: Folder, forget: Iterable[int] = (), /, **values: object) -> None:
+        """Write columns of a folder; forget: uids whose ledger entries go with them."""
         with transaction.atomic():
             leases.fence(self.work.account.pk, self.work.token)
+            comparing.forget(folder, forget)
             Folder.objects.filter(pk=folder.pk).update(**values)
         for name, value in values.items():
             setattr(folder, name, value)
@@ -197,7 +213,10 @@ class Pass:
     # -- steps: each gives whether it was done before the turn was over
 
     def _begin_import(self, folder: Folder) -> bool:
-        """Set the cursor to the top and count what lies in the window."""
+        """Know again what was placed before, set the cursor to the top, and count what lies in the window."""
+        status = self.examine(folder)
+        if not self._settle(folder, renumbering.remap(self.session, self.work, folder, status)):
+            return False
         status = self.examine(folder)
         wanted = [uid for uid in self._in_window() if uid < status.uidnext]
         self._begun[folder.pk] = wanted
@@ -213,6 +232,7 @@ class Pass:
             import_seen=0,
             on_server=status.messages,
             out_of_window=max(0, status.messages - len(wanted)),
+            compared_at=self._now,
         )
         return True
 
@@ -223,9 +243,9 @@ class Pass:
         uids = self.session.search_uids(folder.high_uid + 1)
         if not self.store(folder, uids, _raise_high):
             return False
-        values: dict[str, object] = {"uidnext": status.uidnext, "highestmodseq": status.highestmodseq}
+        values: dict[str, object] = {"uidnext": status.uidnext}
         if not plan.compare:
-            values["on_server"] = status.messages
+            values["highestmodseq"] = status.highestmodseq
         self.update(folder, **values)
         return True
 
@@ -252,24 +272,58 @@ class Pass:
         if not plan.compare:
             return True
         status = self.examine(folder)
-        on_server = self.session.uid_set()
-        differences = comparing.differences(folder, on_server=on_server, in_window=self._in_window())
-        if differences.gaps:
+        differences = None if plan.compare_sets else self._changes(folder, status)
+        found = differences or comparing.by_sets(folder, on_server=self.session.uid_set(), in_window=self._in_window())
+        if found.gaps:
             logger.warning(
                 "uids below the cursor were not accounted for",
-                extra={"folder_id": folder.pk, "count": len(differences.gaps)},
+                extra={"folder_id": folder.pk, "count": len(found.gaps)},
             )
-            if not self.store(folder, differences.gaps, lambda _: {}):
+            if not self.store(folder, found.gaps, lambda _: {}):
                 return False
-        self._open = None  # looking for moved mail opens other folders
-        comparing.settle_gone(self.session, self.work, folder, differences.gone)
+        if not self._settle(folder, comparing.placements_of(folder, found.gone)):
+            return False
         self.update(
             folder,
-            on_server=status.messages,
-            out_of_window=differences.out_of_window,
-            compared_at=self._now,
+            found.forgotten,
+            on_server=found.on_server,
+            out_of_window=found.out_of_window,
+            highestmodseq=status.highestmodseq,
+            compared_at=folder.compared_at if differences else self._now,
         )
         return True
+
+    def _changes(self, folder: Folder, status: FolderStatus) -> rules.Differences | None:
+        changes = self.session.changes_since(folder.highestmodseq) if folder.highestmodseq else None
+        return comparing.by_changes(folder, changes, messages=status.messages) if changes else None
+
+    def _settle(self, folder: Folder, lost: Sequence[int]) -> bool:
+        if lost and not self._listed:
+            self._list_folders()  # what moved into a folder made meanwhile is not gone
+        self._open = None if lost else self._open  # looking for moved mail opens other folders
+        return moved.settle(self.session, self.work, folder, lost, lambda: self.turn.is_over)
+
+    def _settle_others(self, read: Collection[int]) -> bool:
+        """Mail that lies in folders which are not read: once a day, and at once when the folder is missing."""
+        others = Folder.objects.filter(account=self.work.account, paused_reason="").exclude(pk__in=read)
+        for folder in others.filter(Exists(Placement.objects.filter(folder=OuterRef("pk")))):
+            if not folder.missing and not comparing.is_due(folder, self._now):
+                continue
+            if self.turn.is_over or not self.guarded(folder, lambda folder=folder: self._settle_other(folder)):  # type: ignore[misc]
+                return False
+        return True
+
+    def _settle_other(self, folder: Folder) -> bool:
+        there: set[tuple[int, int]] = set()
+        if not folder.missing:
+            status = self.session.examine(bytes(folder.raw_name))
+            there = {(status.uidvalidity, uid) for uid in self.session.uid_set()} if status.messages else set()
+        placed = Placement.objects.filter(folder=folder).values_list("pk", "uidvalidity", "uid")
+        lost = [pk for pk, uidvalidity, uid in placed if (uidvalidity, uid) not in there]
+        done = self._settle(folder, lost)
+        if done:
+            self.update(folder, compared_at=self._now)
+        return done
 
     def _import(self, folder: Folder, plan: rules.SyncPlan) -> bool:
         """The first import, newest first; goes on from its cursor."""
@@ -277,7 +331,8 @@ class Pass:
             return True
         self.examine(folder)
         wanted = self._begun.get(folder.pk) or self._in_window()
-        left = [uid for uid in reversed(wanted) if uid < folder.low_uid]
+        placed = comparing.placed_below(folder, folder.low_uid)
+        left = [uid for uid in reversed(wanted) if uid < folder.low_uid and uid not in placed]
         if folder.import_seen + len(left) != folder.import_total:
             self.update(folder, import_total=folder.import_seen + len(left))
         if not self.store(folder, left, _lower_low):
@@ -314,7 +369,7 @@ class Pass:
         self.turn.counts.add(batches.commit(self.work, folder, batch, cursor))
 
 
-def cursor_of(folder: Folder) -> rules.FolderCursor | None:
+def cursor_of(folder: Folder, now: datetime) -> rules.FolderCursor | None:
     """The folder's cursor, None before its first import began."""
     if folder.uidvalidity is None or folder.uidnext is None:
         return None
@@ -325,11 +380,14 @@ def cursor_of(folder: Folder) -> rules.FolderCursor | None:
         low_uid=folder.low_uid,
         import_done=folder.import_done,
         on_server=folder.on_server,
+        compare_due=comparing.is_due(folder, now),
     )
 
 
 def _raise_high(batch: Sequence[Reading]) -> dict[str, object]:
-    return {"high_uid": max(item.uid for item in batch)}
+    """on_server counts what we saw, not what the server said: a uid that shows late is missed by the next plan."""
+    high = max(item.uid for item in batch)
+    return {"high_uid": high, "uidnext": high + 1, "on_server": F("on_server") + len(batch)}
 
 
 def _lower_low(batch: Sequence[Reading]) -> dict[str, object]:

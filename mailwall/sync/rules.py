@@ -6,14 +6,18 @@ import itertools
 import mimetypes
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from mailwall.email_accounts.import_rules import ImportRuleKind
 from mailwall.imap.types import FolderInfo, FolderStatus
 from mailwall.mime.types import ParsedMessage
+
+T = TypeVar("T")
 
 #: read without being asked to; all others only by the owner's choice
 DEFAULT_ROLES = frozenset({"inbox", "sent"})
@@ -40,7 +44,7 @@ MAY_BE_READ_AGAIN = (BEFORE_WINDOW, DIRECTION, *ImportRuleKind)
 class FolderCursor:
     """How far a folder has been read. Every uid from low_uid to high_uid is accounted for.
 
-    uidnext, on_server: as the server told when the folder was last done.
+    uidnext, on_server: how far and how much we saw when the folder was last done. compare_due: the daily safety net.
     """
 
     uidvalidity: int
@@ -49,6 +53,7 @@ class FolderCursor:
     low_uid: int
     import_done: bool
     on_server: int
+    compare_due: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +64,7 @@ class SyncPlan:
     begin_import: bool = False
     fetch_new: bool = False
     compare: bool = False
+    compare_sets: bool = False
     continue_import: bool = False
 
     @property
@@ -70,14 +76,17 @@ def plan_sync(cursor: FolderCursor | None, status: FolderStatus) -> SyncPlan:
     """Decide what one folder needs. Pure.
 
     A uidvalidity unequal to the cursor's voids all placements, never messages (RFC 3501 §2.3.1.1). A count that does
-    not follow from the new uids means: something was expunged, or came late with a uid below the cursor; then compare.
+    not follow from the new uids means: something was expunged, or came late with a uid below the cursor or just above
+    it; then look there and compare.
     """
     if cursor is None or cursor.uidvalidity != status.uidvalidity:
         return SyncPlan(void_placements=cursor is not None, begin_import=True, continue_import=True)
     came = status.uidnext - cursor.uidnext
+    differs = status.messages - cursor.on_server != came
     return SyncPlan(
-        fetch_new=came != 0,
-        compare=cursor.import_done and status.messages - cursor.on_server != came,
+        fetch_new=came != 0 or (differs and cursor.high_uid + 1 < status.uidnext),
+        compare=cursor.import_done and (differs or cursor.compare_due),
+        compare_sets=cursor.compare_due,
         continue_import=not cursor.import_done,
     )
 
@@ -152,12 +161,17 @@ def next_due(now: datetime, interval: timedelta, share: float) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
-    """What a comparison of uid sets found. gone: placed here, not on the server. gaps: on the server, below the cursor,
-    in the window and unknown here. out_of_window: how many others are unknown here."""
+    """What a comparison found, of uids up to the cursor.
+
+    gone, forgotten: placed, or in the ledger, and not on the server. gaps: on the server, in the window and unknown
+    here. out_of_window: how many others are unknown here. on_server: how many there are.
+    """
 
     gone: tuple[int, ...]
+    forgotten: tuple[int, ...]
     gaps: tuple[int, ...]
     out_of_window: int
+    on_server: int
 
 
 def compare_uids(
@@ -170,16 +184,43 @@ def compare_uids(
 ) -> Differences:
     """Compare a folder's uids with what we know of it. noted: uids of the ledger. Pure."""
     server = set(on_server)
-    unknown = {uid for uid in server if uid <= high_uid and uid not in placed and uid not in noted}
+    below = {uid for uid in server if uid <= high_uid}
+    unknown = {uid for uid in below if uid not in placed and uid not in noted}
     gaps = unknown.intersection(in_window)
     return Differences(
         gone=tuple(sorted(uid for uid in placed if uid not in server)),
+        forgotten=tuple(sorted(uid for uid in noted if uid not in server)),
         gaps=tuple(sorted(gaps)),
         out_of_window=len(unknown) - len(gaps),
+        on_server=len(below),
     )
 
 
-def batches(uids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+class MailKey(NamedTuple):
+    """What a mail keeps when its folder is numbered anew."""
+
+    message_id: str
+    size_bytes: int
+    internaldate: datetime
+
+
+def match_renumbered(
+    known: Iterable[tuple[int, int, MailKey]], here: Mapping[MailKey, Sequence[int]]
+) -> Iterator[tuple[int, int]]:
+    """Pairs of (placement, new uid). known: (placement, message, key) of before; here: uids by key now. Pure.
+
+    Without a Message-ID, or where different mails have one key, nothing is paired: better read again than confused.
+    """
+    by_key: dict[MailKey, list[tuple[int, int]]] = defaultdict(list)
+    for placement, message, key in known:
+        by_key[key].append((placement, message))
+    for key, rows in by_key.items():
+        uids = here.get(key, ())
+        if key.message_id and len({message for _placement, message in rows}) == 1 and len(uids) <= len(rows):
+            yield from zip((placement for placement, _message in rows), uids, strict=False)
+
+
+def batches(uids: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """The uids in their order, in pieces."""
     for start in range(0, len(uids), size):
         yield uids[start : start + size]

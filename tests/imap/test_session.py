@@ -175,9 +175,9 @@ def test_search_knows_windows_ranges_and_message_ids(mailbox: Mailbox) -> None:
         assert session.search_uids(99) == []
         assert session.search_uids(1, 2) == [1, 2]
         assert session.uid_set() == [1, 2, 3]
-        assert session.search_message_id('day-10"x@kwiat.example') == [2]
-        assert session.search_message_id("<żółw@kwiat.example>") == []
-        assert session.search_message_id("a\r\nb") == []
+        assert session.search_message_ids(['day-10"x@kwiat.example']) == [2]
+        assert session.search_message_ids(["<żółw@kwiat.example>"]) == []
+        assert session.search_message_ids(["a\r\nb"]) == []
 
 
 def test_attachment_streams_byte_for_byte(mailbox: Mailbox) -> None:

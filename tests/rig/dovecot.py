@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -140,6 +140,28 @@ class Dovecot:
             client.select(f'"{folder}"')
             client.uid("STORE", ",".join(map(str, uids)), "+FLAGS", "(\\Deleted)")
             client.expunge()
+
+    def renumber(self, user: str, *, folder: str = "INBOX", order: Callable[[list[str]], list[str]] = list) -> int:
+        """Give the folder another uidvalidity and its mails uids from 1 on, as a rebuilt server does; gives it.
+
+        order: file names of the maildir, in order of their uids, → in the new order; those left out are deleted.
+        """
+        self.stop()
+        home = self.base / "mail" / user
+        path = home if folder == "INBOX" else home / ("." + folder.replace("/", "."))
+        header, *lines = (path / "dovecot-uidlist").read_text().splitlines()
+        before = [line.partition(" :")[2] for line in lines]
+        after = order(before)
+        uidvalidity = int(header.split()[1][1:]) + 1
+        rows = [f"{uid} :{name}" for uid, name in enumerate(after, 1)]
+        (path / "dovecot-uidlist").write_text("\n".join([f"3 V{uidvalidity} N{len(after) + 1}", *rows]) + "\n")
+        for stale in [*path.glob("dovecot.index*"), *home.glob("dovecot.list.index*")]:
+            stale.unlink()
+        for name in set(before) - set(after):
+            for file in path.glob(f"*/{name.split(':')[0]}*"):
+                file.unlink()
+        self.start()
+        return uidvalidity
 
     def client(self, user: str) -> imaplib.IMAP4:
         """A signed-in stdlib connection: the other mail program."""

@@ -10,7 +10,8 @@ from django.test import Client
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore import services as mailstore
 from mailwall.mailstore.models import Message
-from mailwall.sync import failed, folders, missing, services, tasks
+from mailwall.sync import failed, missing, renumbering, services, tasks
+from mailwall.sync.batches import Work
 from mailwall.sync.errors import GoneFromServer, NoSuchFile
 from mailwall.sync.models import Folder, LedgerEntry, Placement, SyncRun
 from tests.cast import make_account
@@ -183,7 +184,7 @@ def test_a_server_that_does_not_answer_is_said_in_words(read):
 def test_a_folder_paused_for_its_numbering_is_told_and_read_again(read):
     inbox = Folder.objects.get(role="inbox")
     for uidvalidity in (7, 8, 9):
-        folders.void_placements(read.pk, lease_of(read), inbox, uidvalidity, NOW)
+        renumbering.begin(Work(account=read, token=lease_of(read)), inbox, uidvalidity, NOW)
     assert "INBOX is paused: the mail server numbered" in page(read)
     client = Client()
     client.force_login(read.owner)

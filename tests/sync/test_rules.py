@@ -149,9 +149,9 @@ def test_jitter_never_makes_the_interval_longer(share, seconds):
 
 def test_compared_uid_sets_tell_gone_late_and_old_ones():
     found = rules.compare_uids(
-        on_server=[1, 2, 3, 5, 6, 9], in_window=[3, 5, 6, 9], placed={3, 4}, noted={5}, high_uid=8
+        on_server=[1, 2, 3, 5, 6, 9], in_window=[3, 5, 6, 9], placed={3, 4}, noted={5, 7}, high_uid=8
     )
-    assert found == rules.Differences(gone=(4,), gaps=(6,), out_of_window=2)
+    assert found == rules.Differences(gone=(4,), forgotten=(7,), gaps=(6,), out_of_window=2, on_server=5)
 
 
 _uids = st.sets(st.integers(1, 60))
