@@ -347,7 +347,7 @@ def choose_folders(request: HttpRequest, account_id: int, payload: FoldersIn) ->
             chosen.add(found)
     if unknown:
         raise ApiProblem(422, "invalid", _("Some values cannot be used."), errors=unknown)
-    folders.choose(account, chosen)
+    folders.choose(viewer, account, chosen)
     return {"items": [_folder_out(folder) for folder in queries.folders_of(account)]}
 
 

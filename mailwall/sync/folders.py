@@ -15,6 +15,8 @@ from mailwall.imap.session import open_session
 from mailwall.imap.types import FolderInfo
 from mailwall.sync import rules
 from mailwall.sync.models import Folder, LedgerEntry
+from mailwall.team import services as team_services
+from mailwall.team.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ def list_live(account: EmailAccount) -> list[Folder]:
     return sorted_folders(account.pk)
 
 
-def choose(account: EmailAccount, folder_ids: Collection[int]) -> None:
+def choose(by: User, account: EmailAccount, folder_ids: Collection[int]) -> None:
     """Read exactly these folders from now on. Choosing a folder that was paused lets it go on.
 
     What was read stays; a folder chosen later is imported from the account's `import_since`.
@@ -42,6 +44,7 @@ def choose(account: EmailAccount, folder_ids: Collection[int]) -> None:
     now = timezone.now()
     with transaction.atomic():
         mine = Folder.objects.filter(account=account)
+        team_services.audit(by, "email_account.folders", f"email_account:{account.pk}", folders=sorted(folder_ids))
         mine.exclude(pk__in=folder_ids).update(selected=False)
         mine.filter(pk__in=folder_ids).exclude(paused_reason="").update(
             paused_reason="", uidvalidity_changes=0, uidvalidity_changed_at=None

@@ -55,6 +55,11 @@ class Folder(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def depth(self) -> int:
+        """How many folders it lies in."""
+        return min(self.name.count(self.delimiter), 8) if self.delimiter else 0
+
 
 class Placement(models.Model):
     """Where a message lies on the server: folder, uidvalidity, uid → message."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailwall.sync import connecting, history_views, ledger_views, never_import, views
+from mailwall.sync import connecting, folder_views, history_views, ledger_views, never_import, views
 
 app_name = "sync"
 BASE = "settings/email-accounts/"
@@ -38,6 +38,8 @@ urlpatterns = [
     path(f"{BASE}<int:account_id>/ledger/", ledger_views.account_ledger, name="account_ledger"),
     path(f"{BASE}<int:account_id>/ledger/retry/", ledger_views.ledger_retry, name="ledger_retry"),
     path(f"{BASE}<int:account_id>/missing/", ledger_views.account_missing, name="account_missing"),
+    path(f"{BASE}<int:account_id>/activity/", folder_views.account_activity, name="account_activity"),
+    path(f"{BASE}<int:account_id>/folders/", folder_views.account_folders, name="account_folders"),
     path(f"{BASE}<int:account_id>/folders/<int:folder_id>/again/", ledger_views.folder_again, name="folder_again"),
     path("mail/failed/<int:entry_id>/original.eml", ledger_views.ledger_original, name="ledger_original"),
     path("settings/workspace/package/", views.package_effect, name="package_effect"),

@@ -135,7 +135,7 @@ def test_a_folder_numbered_anew_in_each_session_is_paused_and_the_owner_is_told(
     assert (account.state, account.failed_attempts) == (State.ACTIVE, 0)
     told = [mail for mail in mailoutbox if "INBOX" in mail.body]
     assert len(told) == 2  # owner and manager, once
-    folders.choose(account, list(Folder.objects.filter(selected=True).values_list("pk", flat=True)))
+    folders.choose(account.owner, account, list(Folder.objects.filter(selected=True).values_list("pk", flat=True)))
     oracle.to_the_end(account)
     oracle.assert_equal(account, mailbox)
 
@@ -255,7 +255,9 @@ def customers(account, mailbox: Mailbox) -> Folder:
     mailbox.fill([(with_file(each), NOW) for each in range(5)], folder="Customers")
     oracle.to_the_end(account)
     chosen = Folder.objects.get(name="Customers")
-    folders.choose(account, [*Folder.objects.filter(selected=True).values_list("pk", flat=True), chosen.pk])
+    folders.choose(
+        account.owner, account, [*Folder.objects.filter(selected=True).values_list("pk", flat=True), chosen.pk]
+    )
     oracle.to_the_end(account)
     return chosen
 

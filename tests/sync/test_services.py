@@ -201,7 +201,7 @@ def test_drafts_trash_and_others_are_not_read_unless_chosen(account, mailbox: Ma
     services.sync_account(account.pk)
     assert ids(account) == set()
     chosen = Folder.objects.get(account=account, name="Projects")
-    folders.choose(account, [chosen.pk])
+    folders.choose(account.owner, account, [chosen.pk])
     to_the_end(account)
     assert ids(account) == {"Projects@x.example"}
 
@@ -210,7 +210,7 @@ def test_a_folder_that_disappears_is_missing_and_the_others_go_on(account, mailb
     mailbox.deliver(mails.mail(message_id="<p@x.example>"), folder="Projects")
     services.sync_account(account.pk)
     both = Folder.objects.filter(account=account, name__in=["INBOX", "Projects"])
-    folders.choose(account, both.values_list("pk", flat=True))
+    folders.choose(account.owner, account, both.values_list("pk", flat=True))
     to_the_end(account)
     with mailbox.dovecot.client(mailbox.address) as client:
         client.delete("Projects")
@@ -293,7 +293,7 @@ def test_the_third_uidvalidity_in_a_day_pauses_the_folder_and_not_the_account(ac
     assert Folder.objects.get(role="inbox").paused_reason == "uidvalidity_changes"
     account.refresh_from_db()
     assert account.state == State.ACTIVE
-    folders.choose(account, [Folder.objects.get(role="inbox").pk])
+    folders.choose(account.owner, account, [Folder.objects.get(role="inbox").pk])
     to_the_end(account)
     assert Placement.objects.count() == 2
 

@@ -67,6 +67,12 @@ def test_the_api_shows_mail_to_those_who_may_see_it_alone(cast, api, visibility,
         assert (TOKEN in answer.content.decode()) == sees, (path, query)
     for message in (mail, lost):
         assert viewer.get(f"/messages/{message.pk}").status_code == (200 if sees else 404)
+    if not sees:
+        file = mail.attachments.get().pk
+        for path in (f"attachments/{file}", "attachments.zip", "original"):
+            assert viewer.get(f"/messages/{mail.pk}/{path}").status_code == 404
+        assert viewer.call("DELETE", f"/messages/{mail.pk}").status_code == 404
+        assert viewer.call("PATCH", f"/messages/{mail.pk}", {"only_owner": False}).status_code == 404
     card = viewer.get(f"/contacts/{contact.pk}/wall").json()["items"][0]
     assert card["thread_count"] == (2 if sees else 1)
     assert viewer.get("/dashboard").json()["unassigned"] == (1 if sees else 0)
@@ -92,9 +98,19 @@ def test_the_pages_show_mail_to_those_who_may_see_it_alone(cast, visibility, onl
         assert answer.status_code == 200 and (TOKEN in answer.content.decode()) == sees, url
     single = [f"/mail/{m.pk}/{part}" for m in (mail, lost) for part in ("", "frame/", "seers/", "thread/", "assign/")]
     single += [f"/contacts/{contact.pk}/thread/{mail.pk}/"]
+    hidden = [
+        f"/mail/{mail.pk}/attachments/{mail.attachments.get().pk}/",
+        f"/mail/{mail.pk}/attachments.zip",
+        f"/mail/{mail.pk}/original.eml",
+    ]
+    if not sees:
+        single += hidden
     for url in single:
         assert client.get(url).status_code == (200 if sees else 404), url
     assert client.get(f"/mail/{mail.pk}/body/", headers={"HX-Request": "true"}).status_code == (200 if sees else 404)
+    if not sees:
+        for deed in ("narrow", "widen", "remove"):
+            assert client.post(f"/mail/{mail.pk}/{deed}/").status_code == 404
     for deed in ("assign", "unassign"):
         assert client.post(f"/mail/{lost.pk}/{deed}/{contact.pk}/").status_code == (302 if sees else 404)
 
