@@ -248,3 +248,9 @@ def test_a_part_is_not_taken_for_the_page_by_caches(alice, account):
     part = alice.client.get("/triage/", headers={"HX-Request": "true"})
     assert "<h1" not in part.content.decode() and "HX-Request" in part["Vary"]
     assert "<h1" in alice.words()
+
+
+def test_the_mark_on_a_message_leads_to_triage(alice, account):
+    [row] = arrive(account, incoming(JAN, text="Zapytanie"))
+    for path in (f"/mail/{row.pk}/", "/search?q=zapytanie"):
+        assert re.search(r'<a class="wall-mark" href="/triage/">.*?Unassigned</a>', alice.words(path)), path
