@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from mailwall.contacts import queries as contacts
@@ -35,12 +36,22 @@ def _correspondents(viewer: User, beginning: str) -> list[Address]:
     """Addresses that begin so and stand in a message that the viewer may see, with the name they had last."""
     seen = Participant.objects.filter(address=OuterRef("pk")).exclude(role=ParticipantRole.BCC)
     seen = seen.filter(message__in=Message.objects.visible_to(viewer))
-    # a range, because SQLite's LIKE does not use the index
-    rows = StoredAddress.objects.filter(Q(address__gte=beginning), Q(address__lt=beginning + "\U0010ffff"))
-    ids = list(rows.filter(Exists(seen)).order_by("address").values_list("pk", flat=True)[:MAX_PEOPLE])
+    ids = list(
+        StoredAddress.objects.filter(_begins_with(beginning))
+        .filter(Exists(seen))
+        .order_by("address")
+        .values_list("pk", flat=True)[:MAX_PEOPLE]
+    )
     named = Participant.objects.filter(address__in=ids, message__in=Message.objects.visible_to(viewer))
     newest = named.exclude(role=ParticipantRole.BCC).order_by("-message_id")[:MAX_ROWS_TRIED]
     names: dict[str, str] = {}
     for address, name in newest.values_list("address__address", "name"):
         names[address] = names.get(address) or name
     return [Address(name=name, address=address) for address, name in names.items()]
+
+
+def _begins_with(beginning: str) -> Q:
+    """By the index: SQLite's LIKE does not use it, and PostgreSQL's order of texts depends on its locale."""
+    if connection.vendor == "postgresql":
+        return Q(address__startswith=beginning)
+    return Q(address__gte=beginning, address__lt=beginning + "\U0010ffff")
