@@ -107,11 +107,6 @@ def default_account(accounts: Sequence[Sender]) -> int | None:
     return able[0].pk if able else None
 
 
-def is_sending_active(*, wanted: bool, has_smtp: bool, is_default: bool, package: str) -> bool:
-    """Whether the account may send: in `basic` each user sends from the default account alone."""
-    return wanted and has_smtp and (package != "basic" or is_default)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How an account stands with its server. next_sync_at None: it does not connect by itself."""

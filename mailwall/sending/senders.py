@@ -45,16 +45,7 @@ def senders(viewer: User) -> Senders:
 
 
 def _sends(account: EmailAccount, package: str) -> bool:
-    return (
-        account.state != State.DEACTIVATED
-        and not account.sending_error
-        and account_rules.is_sending_active(
-            wanted=account.sending_active,
-            has_smtp=bool(account.smtp_host),
-            is_default=account.is_default,
-            package=package,
-        )
-    )
+    return not account.sending_error and not account_rules.sending_obstacle(account, package)
 
 
 def _why_not(account: EmailAccount) -> str:

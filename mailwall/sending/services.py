@@ -106,9 +106,7 @@ def sending_account(sender: User, account: EmailAccount | None = None) -> EmailA
     if found.state == State.DEACTIVATED:
         raise SendingInactive(SendingInactive.MSGID_DEACTIVATED, named)
     package = team_queries.workspace().package
-    if not account_rules.is_sending_active(
-        wanted=found.sending_active, has_smtp=True, is_default=found.is_default, package=package
-    ):
+    if account_rules.sending_obstacle(found, package):
         if found.sending_active and not found.is_default:
             default = own.filter(is_default=True).values_list("address", flat=True).first() or "–"
             raise SendingInactive(SendingInactive.MSGID_BASIC, {"default": default})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
@@ -139,15 +138,9 @@ def test_one_adds_for_oneself_managers_for_their_team_admins_for_all_and_nobody_
     assert not any(rules.may_add_for(actor, 1, {2}, may_connect=False) for actor in actors)
 
 
-def test_the_package_decides_how_many_accounts_and_which_of_them_send():
+def test_the_package_decides_how_many_accounts():
     assert rules.account_limit("automation", 3) == 3
     assert rules.account_limit("basic", 3) is None
-    sends = [
-        (package, is_default)
-        for package, is_default in itertools.product(["automation", "basic"], [True, False])
-        if rules.is_sending_active(wanted=True, has_smtp=True, is_default=is_default, package=package)
-    ]
-    assert sends == [("automation", True), ("automation", False), ("basic", True)]
 
 
 WARSAW = ZoneInfo("Europe/Warsaw")
