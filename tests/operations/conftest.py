@@ -103,8 +103,3 @@ def on_postgres(tmp_path, postgres, request) -> Installation:
     postgres.sql(f"CREATE DATABASE {name}", "postgres")
     url = postgres.url.rpartition("/")[0] + f"/{name}"
     return Installation(data=tmp_path / "postgres", env={"MAILWALL_DATABASE_URL": url})
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def installation(request) -> Installation:
-    return request.getfixturevalue(f"on_{request.param}")
