@@ -98,7 +98,8 @@ class Outgoing(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["due_at"], condition=Q(state__in=["held", "queued"]), name="outgoing_due"),
+            # whole, not partial: SQLite uses a partial index for `= ?`, never for `IN (?, ?)`
+            models.Index(fields=["state", "due_at"], name="outgoing_due_by_state"),
             models.Index(fields=["look_at"], condition=Q(state="sending"), name="outgoing_to_look_for"),
             models.Index(fields=["copy_at"], condition=Q(copy_state="wanted"), name="outgoing_to_copy"),
             models.Index(fields=["sender", "-id"], name="outgoing_by_sender"),
