@@ -49,6 +49,7 @@ def test_the_date_is_the_header_s_unless_it_cannot_be(parsed, wanted):
 def test_content_differs_by_text_and_by_attachments_but_not_by_white_space():
     plain = rules.content_key("d", "a b", ())
     assert plain == rules.content_key("d", "a\r\n  b\n", ())
+    assert plain == rules.content_key("d", "a" + " \n" * 1_000_000 + "b", ())
     others = {
         plain,
         rules.content_key("e", "a b", ()),
