@@ -89,6 +89,9 @@ class Wire:
             got += self._receive(begin, got)
         raw = bytes(self._buffer[self._start : self._start + size])
         self._start += size
+        if size > _CHUNK_BYTES:  # a long text is not kept twice until the next answer
+            del self._buffer[: self._start]
+            self._start = 0
         return raw
 
     def receive_available(self) -> bool:
