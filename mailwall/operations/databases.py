@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 
 from mailwall.operations.errors import OperationRefused
 
+LEAVING_SECONDS = 3.0
 FRESH_SCHEMA = "mailwall_restoring"
 
 
@@ -72,19 +74,31 @@ def forget_fresh() -> None:
 def refuse_strangers() -> None:
     """On PostgreSQL: nobody else may be connected while the database is changed whole.
 
+    The server takes a moment to forget who has just left, and its own workers (autovacuum) do not count.
+
     :raises OperationRefused: with how many there are.
     """
     if is_sqlite():
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        [others] = cursor.fetchone()
-    if others:
-        raise OperationRefused(
-            f"{others} other connections to this database are open. Stop Mailwall on every machine, then try again."
-        )
+    deadline = time.monotonic() + LEAVING_SECONDS
+    while others := _other_clients():
+        if time.monotonic() > deadline:
+            raise OperationRefused(
+                f"{others} other connections to this database are open. Stop Mailwall on every machine, then try again."
+            )
+        time.sleep(0.1)
+
+
+def _other_clients() -> int:
+    """Counted over a connection of its own: our pool may hold more than one, and is no stranger."""
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]
+    with connection.Database.connect(**connection.get_connection_params()) as asking:  # type: ignore[attr-defined]
+        row = asking.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchone()
+    return int(row[0])
 
 
 @contextlib.contextmanager
