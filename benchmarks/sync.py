@@ -73,7 +73,7 @@ def compare(dovecot: Dovecot, kind: str, count: int, repeats: int, total_bytes: 
         for name, runner in runners.items():
             with Proxy(dovecot.port) as proxy:
                 costs[name].append(runner(proxy.port))
-                received[name].append(proxy.bytes_to_client)
+                received[name].append(proxy.to_client)
     for name in runners:
         report(f"{kind}_{name}_rate", [count / cost.wall_seconds for cost in costs[name]], "messages/s")
         report(f"{kind}_{name}_received", [n / 1e6 for n in received[name]], "MB")
