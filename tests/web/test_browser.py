@@ -109,7 +109,7 @@ def test_switched_off_keys_do_nothing(page):
 
 def click_and_settle(page: Page, name: str) -> None:
     """Click, and wait until htmx knows the buttons that it put in."""
-    settled = "new Promise(done => addEventListener('htmx:afterSettle', done, { once: true }))"
+    settled = "new Promise(done => addEventListener('htmx:afterSettle', event => event.target.id === 'part' && done()))"
     page.evaluate(f"() => {{ window.settled = {settled} }}")
     page.get_by_role("button", name=name).click()
     page.evaluate("window.settled.then(() => true)")

@@ -1,7 +1,7 @@
 "use strict";
 // Where the focus goes when htmx swaps a part (same id, else the new part's heading, never <body>), and who is busy.
 (() => {
-  let focusedId = "";
+  const focusedBy = new WeakMap();  // request → id of what had the focus: polls swap between another's swap and settling
 
   function focusHeading(root) {
     const heading = root.querySelector("[autofocus], [data-focus], h1, h2, h3, legend") || root;
@@ -9,10 +9,11 @@
     heading.focus();
   }
 
-  document.addEventListener("htmx:beforeSwap", () => {
-    focusedId = document.activeElement === document.body ? "" : document.activeElement.id || "-";
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (document.activeElement !== document.body) focusedBy.set(event.detail.xhr, document.activeElement.id || "-");
   });
   document.addEventListener("htmx:afterSettle", (event) => {
+    const focusedId = focusedBy.get(event.detail.xhr);
     if (!focusedId || document.activeElement !== document.body) return;
     const same = document.getElementById(focusedId);
     const part = event.detail.elt.isConnected ? event.detail.elt : document.getElementById("main");
