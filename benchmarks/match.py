@@ -8,7 +8,6 @@ did and has mail waiting. Everything that the product does is in it: links, mark
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
 
 from benchmarks.installation import DATABASES, call, installation
@@ -37,20 +36,10 @@ def main(arguments: list[str]) -> None:
 
 def measure(database: str) -> None:
     """Ask the pages in turn, then review after each group of new contacts."""
-    from benchmarks.asking import Asker, viewers
+    from benchmarks.asking import ask_in_turn, viewers
 
     for name, user in viewers().items():
-        asker = Asker(user)
-        times: dict[str, list[float]] = {kind: [] for kind in PAGES}
-        queries: dict[str, int] = {}
-        for _ in range(1 + ROUNDS):
-            for kind, (path, query) in PAGES.items():
-                begin = time.perf_counter()
-                queries[kind] = asker.ask(path, query)
-                times[kind].append(1000 * (time.perf_counter() - begin))
-        for kind, (_cold, *values) in times.items():
-            middle, high = statistics.median(values), sorted(values)[int(0.95 * len(values))]
-            print(f"{database} {name}, {kind}: {middle:.3g} ms  (p95 {high:.3g}, {queries[kind]} queries)", flush=True)
+        ask_in_turn(f"{database} {name}", user, PAGES, ROUNDS)
     measure_reviews(database)
 
 

@@ -8,8 +8,6 @@ everything between the request and its answer, without the network.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 
 from benchmarks.installation import DATABASES, call, installation
 
@@ -42,24 +40,14 @@ def main(arguments: list[str]) -> None:
 
 def measure(database: str) -> None:
     """Ask everything `ROUNDS` times in turn, and print p50 and p95 in ms with the number of queries."""
-    from benchmarks.asking import Asker, big_wall, viewers
+    from benchmarks.asking import ask_in_turn, big_wall, viewers
 
     pages = {"wall": f"/contacts/{big_wall()}/", "mail": "/mail/", "dashboard": "/", "contacts": "/contacts/"}
     pages |= {"unassigned": "/mail/?tab=unassigned"}
     for name, user in viewers().items():
-        asker = Asker(user)
         asked = {f"search {kind}": ("/api/v1/search", {"q": query}) for kind, query in QUERIES.items()}
         asked |= {f"page {kind}": (path, {}) for kind, path in pages.items()}
-        times: dict[str, list[float]] = {kind: [] for kind in asked}
-        queries: dict[str, int] = {}
-        for _ in range(1 + ROUNDS):
-            for kind, (path, query) in asked.items():
-                begin = time.perf_counter()
-                queries[kind] = asker.ask(path, query)
-                times[kind].append(1000 * (time.perf_counter() - begin))
-        for kind, (_cold, *values) in times.items():
-            middle, high = statistics.median(values), sorted(values)[int(0.95 * len(values))]
-            print(f"{database} {name}, {kind}: {middle:.3g} ms  (p95 {high:.3g}, {queries[kind]} queries)", flush=True)
+        ask_in_turn(f"{database} {name}", user, asked, ROUNDS)
 
 
 if __name__ == "__main__":
