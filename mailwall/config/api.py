@@ -32,7 +32,7 @@ api = Api(
     docs_url=None,
     openapi_url="/openapi.json",
     auth=TokenAuth(),
-    description="Mail from connected accounts becomes the history of contacts. Docs: docs/api.md.",
+    description="Mail from connected accounts becomes the history of contacts. A guide: docs/api.md.",
 )
 rest.install_error_handlers(api)
 
@@ -40,7 +40,9 @@ api.add_router("", "mailwall.team.api.router", tags=["users and teams"])
 api.add_router("", "mailwall.contacts.api.router", tags=["contacts"])
 api.add_router("", "mailwall.email_accounts.api.router", tags=["email accounts"])
 api.add_router("", "mailwall.sync.api.router", tags=["email accounts"])
+api.add_router("", "mailwall.sync.api_folders.router", tags=["email accounts"])
 api.add_router("", "mailwall.sync.api_backfill.router", tags=["email accounts"])
+api.add_router("", "mailwall.sync.api_files.router", tags=["messages"])
 api.add_router("", "mailwall.assignment.api.router", tags=["messages"])
 api.add_router("", "mailwall.wall.api.router", tags=["wall and messages"])
 api.add_router("", "mailwall.sending.api.router", tags=["sending"])
