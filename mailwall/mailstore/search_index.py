@@ -78,6 +78,8 @@ def delete_documents(ids: Iterable[int], table: str = MESSAGES) -> None:
 
 
 def _write_fts(documents: Sequence[SearchDocument], table: str) -> None:
+    # ascending: FTS5 writes out all it holds in memory whenever an id is lower than the one before
+    documents = sorted(documents, key=lambda document: document.id)
     with connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT OR REPLACE INTO {table} (rowid, subject, sender, recipients, body) VALUES (%s, %s, %s, %s, %s)",  # noqa: S608

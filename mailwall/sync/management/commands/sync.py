@@ -19,6 +19,7 @@ BUSY_WAIT_SECONDS = 150.0  # a killed worker's lease ends within it
 
 class Command(BaseCommand):
     help = "Synchronise email accounts now: those given, or all that are not deactivated."
+    requires_system_checks = ()  # they load every page
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("account_id", nargs="*", type=int)
