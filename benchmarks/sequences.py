@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -38,25 +39,28 @@ def measure(database: str, enrolments: int, due: int) -> None:
     from mailwall.sequences import planning, running
     from mailwall.sequences.models import Enrolment
     from mailwall.sequences.models import Sequence as SequenceRow
+    from mailwall.sequences.timing import Backlog
 
     now = datetime.now(UTC)
     with transaction.atomic():
         account_id = seed(enrolments, due, now)
     name = f"sequences {database}"
     report(f"{name} pick accounts", [_ms(lambda: running.accounts_due(now)) for _ in range(ROUNDS)], "ms")
-    own = list(SequenceRow.objects.filter(account=account_id).select_related("owner", "account"))
-    rows = Enrolment.objects.due(now).filter(sequence__in=own).order_by("next_run_at", "pk")[: planning.BATCH]
-    report(f"{name} pick 1000 due steps", [_ms(lambda: list(rows.all())) for _ in range(ROUNDS)], "ms")
-    begin, ready, batches = time.perf_counter(), 0, 0
+    own = list(SequenceRow.objects.filter(account=account_id).order_by("pk"))
+    ids = [row.pk for row in own]
+    picks = [_ms(lambda: list(planning.due_rows(ids, now))) for _ in range(ROUNDS)]
+    report(f"{name} pick {planning.BATCH} due steps", picks, "ms")
+    begin, cpu, batches = time.perf_counter(), time.process_time(), 0
+    backlogs: dict[int, Backlog] = defaultdict(Backlog)
     with CaptureQueriesContext(connection) as queries:
         while True:
-            found, is_more = planning.plan(account_id, own, now)
-            ready = max(ready, len(found))
-            batches += 1
-            Enrolment.objects.filter(pk__in=[item.enrolment.pk for item in found]).update(next_run_at=None)
+            found, is_more = planning.plan(account_id, own, now, backlogs)
             if not is_more:
                 break
+            batches += 1
+            Enrolment.objects.filter(pk__one_of=[item.enrolment.pk for item in found]).update(next_run_at=None)
     report(f"{name} plan {due} due enrolments", [time.perf_counter() - begin], "s")
+    report(f"{name} of that processor time of ours", [time.process_time() - cpu], "s")
     report(f"{name} queries for a batch of {planning.BATCH}", [len(queries) / batches], "queries")
 
 

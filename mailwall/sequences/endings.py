@@ -18,7 +18,7 @@ from mailwall.contacts.models import ContactAddress
 from mailwall.mailstore.models import Direction, Message, MessageBody, Participant, ParticipantRole
 from mailwall.mime.html import split_quoted
 from mailwall.sequences import absence, notices, posts, queries, timing
-from mailwall.sequences.models import Enrolment, EnrolmentState, StepRun
+from mailwall.sequences.models import Enrolment, EnrolmentQuerySet, EnrolmentState, StepRun
 from mailwall.team.models import User
 
 #: clocks differ, and who wrote a moment before being enrolled has written
@@ -41,24 +41,29 @@ def end(
     only_open: those that finished lately stay finished.
     """
     now = timezone.now()
-    wanted = Enrolment.objects.filter(pk__in=list(enrolment_ids))
-    ended = []
-    for enrolment in (wanted.open() if only_open else wanted.listening(now)).select_related("sequence__owner"):
-        was = Enrolment.objects.filter(pk=enrolment.pk, state=enrolment.state)
-        if was.update(state=state, reason=reason, reply_id=reply, ended_at=now, next_run_at=None):
-            enrolment.state, enrolment.reason, enrolment.reply_id = state, reason, reply
-            ended.append(enrolment)
-    _credit([enrolment.pk for enrolment in ended], state)
+    wanted = Enrolment.objects.filter(pk__one_of=list(enrolment_ids))
+    ended = _locked(wanted.open() if only_open else wanted.listening(now))
+    ids = [enrolment.pk for enrolment in ended]
+    values = {"state": state, "reason": reason, "reply_id": reply}
+    Enrolment.objects.filter(pk__one_of=ids).update(**values, ended_at=now, next_run_at=None)
+    for enrolment in ended:
+        enrolment.state, enrolment.reason, enrolment.reply_id = state, reason, reply
+    _credit(ids, state)
     posts.tell_end(ended, by=by, at=now)
     if state == EnrolmentState.REPLIED:
         notices.tell_replies(ended)
-    return [enrolment.pk for enrolment in ended]
+    return ids
+
+
+def _locked(rows: EnrolmentQuerySet) -> list[Enrolment]:
+    """These, held for the transaction: of two that end one, the second finds it ended. (SQLite holds everything.)"""
+    return list(rows.select_for_update(of=("self",)).select_related("sequence__owner").order_by("pk"))
 
 
 def finish(enrolment_ids: Sequence[int], now: datetime) -> None:
     """Nothing is left to do for these. Inside a transaction."""
-    rows = Enrolment.objects.filter(pk__in=enrolment_ids, state=EnrolmentState.ACTIVE)
-    done = list(rows.select_related("sequence__owner"))
+    done = _locked(Enrolment.objects.filter(pk__one_of=enrolment_ids, state=EnrolmentState.ACTIVE))
+    rows = Enrolment.objects.filter(pk__one_of=[enrolment.pk for enrolment in done])
     rows.update(state=EnrolmentState.FINISHED, reason="", ended_at=now, next_run_at=None)
     for enrolment in done:
         enrolment.state, enrolment.reason = EnrolmentState.FINISHED, ""
@@ -68,9 +73,9 @@ def finish(enrolment_ids: Sequence[int], now: datetime) -> None:
 def _credit(enrolment_ids: Sequence[int], state: str) -> None:
     """Count the end with the last step that ran."""
     last = StepRun.objects.filter(enrolment=OuterRef("pk")).order_by("-ran_at", "-pk").values("pk")[:1]
-    rows = Enrolment.objects.filter(pk__in=enrolment_ids).annotate(last=Subquery(last))
+    rows = Enrolment.objects.filter(pk__one_of=enrolment_ids).annotate(last=Subquery(last))
     runs = [run for run in rows.values_list("last", flat=True) if run]
-    StepRun.objects.filter(pk__in=runs).update(ended_as=state)
+    StepRun.objects.filter(pk__one_of=runs).update(ended_as=state)
 
 
 # -- mail that arrives

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from mailwall.mailstore import sql
 from mailwall.sequences import endings, queries, rules, timing
 from mailwall.sequences.models import Enrolment, EnrolmentState, Step
 from mailwall.sequences.models import Sequence as SequenceRow
@@ -66,7 +67,7 @@ def _replan(batch: Iterable[Enrolment], calendar: Calendar, now: datetime) -> No
         after = row.last_run_at or row.enrolled_at
         run_at = next_run(row.sequence_id, row.contact_id or 0, own, row.position, after, calendar)
         row.next_run_at = max(filter(None, (run_at, row.not_before)))
-    Enrolment.objects.bulk_update(batch, ["next_run_at"])
+    sql.update_rows(Enrolment, ["next_run_at"], [(row.pk, row.next_run_at) for row in batch])
     endings.finish(finished, now)
 
 

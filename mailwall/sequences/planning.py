@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
 
 from mailwall.contacts.models import ContactAddress
+from mailwall.mailstore import sql
 from mailwall.sequences import endings, moving, queries, rules, suppressions, timing
-from mailwall.sequences.models import Enrolment, EnrolmentState, Step, StepKind, StepRun
+from mailwall.sequences.models import Enrolment, EnrolmentQuerySet, EnrolmentState, Step, StepKind, StepRun
 from mailwall.sequences.models import Sequence as SequenceRow
-from mailwall.sequences.timing import Calendar, DueMail, Used
+from mailwall.sequences.timing import Backlog, Calendar, Caps, DueMail, Used
 
 BATCH = 1_000
-WRITE_BATCH = 250
+_STILL_ACTIVE = f"state = '{EnrolmentState.ACTIVE.value}'"
+#: what a plan needs of an enrolment
+_COLUMNS = ("id", "sequence_id", "contact_id", "address", "version", "position", "state", "next_run_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,25 +38,37 @@ class _Sorted:
 
     ready: list[Ready] = field(default_factory=list)
     mails: dict[int, list[Ready]] = field(default_factory=lambda: defaultdict(list))  # by sequence
-    moved: list[Enrolment] = field(default_factory=list)
+    moved: dict[int, Enrolment] = field(default_factory=dict)
     finished: list[int] = field(default_factory=list)
     suppressed: list[int] = field(default_factory=list)
     without_address: list[int] = field(default_factory=list)
 
 
-def plan(account_id: int, sequences: Sequence[SequenceRow], now: datetime) -> tuple[list[Ready], bool]:
-    """(what goes now, whether there was anything to decide) for the next batch of due enrolments of an account."""
+def plan(
+    account_id: int, sequences: Sequence[SequenceRow], now: datetime, backlogs: dict[int, Backlog]
+) -> tuple[list[Ready], bool]:
+    """(what goes now, whether there was anything to decide) for the next batch of due enrolments of an account.
+
+    backlogs: by sequence, what a cap put off in the batches before; a defaultdict.
+    """
     rows = {sequence.pk: sequence for sequence in sequences}
     _let_held_go(rows, now)
-    due = list(Enrolment.objects.due(now).filter(sequence__in=rows).order_by("next_run_at", "pk")[:BATCH])
+    due = list(due_rows(rows, now))
     if not due:
         return [], False
-    calendars = {pk: queries.calendar_of(sequence) for pk, sequence in rows.items()}
-    batch = _sort(due, calendars)
+    batch = _sort(due, queries.calendars_of(sequences))
+    today = _Today(account_id, [row.contact_id or 0 for row in due], now)
     for sequence_id, mails in batch.mails.items():
-        _plan_mails(account_id, rows[sequence_id], mails, batch, now)
+        used = today.used(mails[0].calendar, batch.ready)
+        _plan_mails(rows[sequence_id], mails, batch, used, backlogs[sequence_id], now)
     _write(batch, now)
     return batch.ready, True
+
+
+def due_rows(sequence_ids: Iterable[int], now: datetime) -> EnrolmentQuerySet:
+    """The next batch of due enrolments of these sequences, in the order in which they became due."""
+    rows = Enrolment.objects.due(now).filter(sequence__in=list(sequence_ids)).only(*_COLUMNS)
+    return rows.order_by("next_run_at", "pk")[:BATCH]
 
 
 def _let_held_go(sequences: Iterable[int], now: datetime) -> None:
@@ -65,30 +80,47 @@ def _sort(due: Sequence[Enrolment], calendars: dict[int, Calendar]) -> _Sorted:
     steps = queries.steps_by_version((row.sequence_id, row.version) for row in due)
     done = _done([row.pk for row in due])
     addresses = _addresses([row.contact_id for row in due if row.contact_id])
-    suppressed = suppressions.suppressed_among({row.address for row in due})
+    suppressed = suppressions.suppressed_among({row.address for row in due}.union(*addresses.values()))
     batch = _Sorted()
     for row in due:
         own = steps[row.sequence_id, row.version]
-        kinds = [step.kind for step in own]
-        place = rules.next_action(kinds, row.position)
-        while place < len(own) and own[place].key in done.get(row.pk, ()):
-            place = rules.next_action(kinds, place + 1)
+        place = _next_place(own, row.position, done.get(row.pk, set()))
         if place >= len(own):
             batch.finished.append(row.pk)
             continue
         if place != row.position:
             row.position = place
-            batch.moved.append(row)
+            batch.moved[row.pk] = row
         ready = Ready(enrolment=row, step=own[place], steps=own, calendar=calendars[row.sequence_id])
         if own[place].kind == StepKind.TASK:
             batch.ready.append(ready)
-        elif row.address in suppressed:
-            batch.suppressed.append(row.pk)
-        elif not _settle_address(row, addresses.get(row.contact_id or 0, [])):
-            batch.without_address.append(row.pk)
         else:
-            batch.mails[row.sequence_id].append(ready)
+            _sort_mail(ready, addresses.get(row.contact_id or 0, []), suppressed, batch)
     return batch
+
+
+def _next_place(steps: Sequence[Step], position: int, done: Collection[int]) -> int:
+    """The first step from here on that is no wait and has not run."""
+    kinds = [step.kind for step in steps]
+    place = rules.next_action(kinds, position)
+    while place < len(steps) and steps[place].key in done:
+        place = rules.next_action(kinds, place + 1)
+    return place
+
+
+def _sort_mail(ready: Ready, addresses: Sequence[str], suppressed: Collection[str], batch: _Sorted) -> None:
+    """The address may have left the contact: then the first one that it has now, if that may be written to."""
+    row = ready.enrolment
+    if row.address in suppressed:
+        batch.suppressed.append(row.pk)
+        return
+    if row.address not in addresses:
+        if not addresses or addresses[0] in suppressed:
+            batch.without_address.append(row.pk)
+            return
+        row.address = addresses[0]
+        batch.moved[row.pk] = row
+    batch.mails[row.sequence_id].append(ready)
 
 
 def _done(enrolment_ids: Sequence[int]) -> dict[int, set[int]]:
@@ -106,36 +138,31 @@ def _addresses(contact_ids: Sequence[int]) -> dict[int, list[str]]:
     return found
 
 
-def _settle_address(row: Enrolment, addresses: Sequence[str]) -> bool:
-    """The address may have left the contact: then the first one that it has now, if that may be written to."""
-    if row.address in addresses:
-        return True
-    if not addresses or suppressions.is_suppressed(addresses[0]):
-        return False
-    row.address = addresses[0]
-    Enrolment.objects.filter(pk=row.pk).update(address=row.address)
-    return True
+class _Today:
+    """What has gone out today from the account: per beginning of the day, for sequences may have zones of their own."""
+
+    def __init__(self, account_id: int, contact_ids: Sequence[int], now: datetime) -> None:
+        self._account_id, self._contact_ids, self._now = account_id, contact_ids, now
+        self._known: dict[datetime, tuple[dict[str, int], set[int]]] = {}
+
+    def used(self, calendar: Calendar, going: Iterable[Ready]) -> Used:
+        """going: what this very batch sends already."""
+        since = timing.day_start(timing.local_day(self._now, calendar.zone), calendar.zone)
+        if since not in self._known:
+            runs = StepRun.objects.filter(contact_id__one_of=self._contact_ids, kind=StepKind.EMAIL, ran_at__gte=since)
+            written_to = {pk for pk in runs.values_list("contact_id", flat=True) if pk}
+            self._known[since] = queries.mails_today(self._account_id, since), written_to
+        by_domain, contacts = self._known[since]
+        used = Used(total=sum(by_domain.values()), by_domain=dict(by_domain), contacts=set(contacts))
+        for ready in going:
+            if ready.step.kind == StepKind.EMAIL:
+                used.add(ready.enrolment.contact_id or 0, domain_of(ready.enrolment.address))
+        return used
 
 
-def _plan_mails(account_id: int, sequence: SequenceRow, mails: Sequence[Ready], batch: _Sorted, now: datetime) -> None:
-    calendar = mails[0].calendar
-    since = timing.day_start(timing.local_day(now, calendar.zone), calendar.zone)
-    by_domain = queries.mails_today(account_id, since)
-    written_to = StepRun.objects.filter(
-        contact_id__one_of=[ready.enrolment.contact_id or 0 for ready in mails], kind=StepKind.EMAIL, ran_at__gte=since
-    )
-    used = Used(
-        total=sum(by_domain.values()),
-        by_domain=by_domain,
-        contacts={pk for pk in written_to.values_list("contact_id", flat=True) if pk},
-    )
-    # what other sequences send in this very batch counts as well
-    for ready in batch.ready:
-        if ready.step.kind == StepKind.EMAIL:
-            domain = domain_of(ready.enrolment.address)
-            used.total += 1
-            used.by_domain[domain] = used.by_domain.get(domain, 0) + 1
-            used.contacts.add(ready.enrolment.contact_id or 0)
+def _plan_mails(
+    sequence: SequenceRow, mails: Sequence[Ready], batch: _Sorted, used: Used, backlog: Backlog, now: datetime
+) -> None:
     due = [
         DueMail(
             enrolment_id=ready.enrolment.pk,
@@ -145,14 +172,15 @@ def _plan_mails(account_id: int, sequence: SequenceRow, mails: Sequence[Ready], 
         )
         for ready in mails
     ]
-    decided = timing.plan_mails(due, now, calendar, used, daily_cap=sequence.daily_cap, domain_cap=sequence.domain_cap)
+    caps = Caps(daily=sequence.daily_cap, domain=sequence.domain_cap)
+    decided = timing.plan_mails(due, now, mails[0].calendar, used, caps, backlog)
     for ready in mails:
-        later = decided[ready.enrolment.pk]
+        row, later = ready.enrolment, decided[ready.enrolment.pk]
         if later is None:
             batch.ready.append(ready)
         else:
-            ready.enrolment.next_run_at = later
-            batch.moved.append(ready.enrolment)
+            row.next_run_at = later
+            batch.moved[row.pk] = row
 
 
 def domain_of(address: str) -> str:
@@ -161,13 +189,14 @@ def domain_of(address: str) -> str:
 
 def _write(batch: _Sorted, now: datetime) -> None:
     with transaction.atomic():
-        Enrolment.objects.bulk_update(batch.moved, ["next_run_at", "position"], batch_size=WRITE_BATCH)
+        moved = [(row.pk, row.next_run_at, row.position, row.address) for row in batch.moved.values()]
+        sql.update_rows(Enrolment, ["next_run_at", "position", "address"], moved, where=_STILL_ACTIVE)
         if batch.finished:
             endings.finish(batch.finished, now)
         if batch.suppressed:
             endings.end(batch.suppressed, state=EnrolmentState.UNSUBSCRIBED, reason="suppressed", only_open=True)
         if batch.without_address:
-            rows = Enrolment.objects.filter(pk__in=batch.without_address, state=EnrolmentState.ACTIVE)
+            rows = Enrolment.objects.filter(pk__one_of=batch.without_address, state=EnrolmentState.ACTIVE)
             rows.update(state=EnrolmentState.PAUSED, reason="no_address")
 
 

@@ -122,7 +122,11 @@ def zone_named(name: str) -> ZoneInfo | None:
 
 def zone_of(sequence: SequenceRow) -> ZoneInfo:
     """The sequence's own zone, else the workspace's."""
-    return zone_named(sequence.zone) or zone_named(team_queries.workspace().time_zone) or ZoneInfo("UTC")
+    return zone_named(sequence.zone) or _workspace_zone()
+
+
+def _workspace_zone() -> ZoneInfo:
+    return zone_named(team_queries.workspace().time_zone) or ZoneInfo("UTC")
 
 
 def window_of(sequence: SequenceRow) -> Window | None:
@@ -132,9 +136,17 @@ def window_of(sequence: SequenceRow) -> Window | None:
 
 
 def calendar_of(sequence: SequenceRow) -> Calendar:
+    return calendars_of([sequence])[sequence.pk]
+
+
+def calendars_of(sequences: Iterable[SequenceRow]) -> dict[int, Calendar]:
+    """Sequence → its days; two queries for any number."""
     since = timezone.now() - timedelta(days=2)
     days = frozenset(Holiday.objects.filter(day__gte=since.date()).values_list("day", flat=True))
-    return Calendar(zone=zone_of(sequence), window=window_of(sequence), holidays=days)
+    usual = _workspace_zone()
+    return {
+        row.pk: Calendar(zone=zone_named(row.zone) or usual, window=window_of(row), holidays=days) for row in sequences
+    }
 
 
 # -- accounts

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -42,6 +43,7 @@ from mailwall.sequences.models import (
 )
 from mailwall.sequences.models import Sequence as SequenceRow
 from mailwall.sequences.planning import Ready
+from mailwall.sequences.timing import Backlog
 from mailwall.smtp.errors import SmtpReceiversRefused
 from mailwall.sync import services as sync_services
 
@@ -126,10 +128,11 @@ def _is_up_to_date(account_id: int) -> bool:
 def take_steps(account_id: int, wake: Callable[[Outgoing], None] = lambda outgoing: None) -> int:
     """Run what is due, new mail having been looked at; gives how many steps ran."""
     end_by, ran = time.monotonic() + WORK_SECONDS, 0
+    backlogs: dict[int, Backlog] = defaultdict(Backlog)
     while time.monotonic() < end_by:
         now = timezone.now()
         running = _can_work(SequenceRow.objects.running(), now).filter(account=account_id)
-        ready, is_more = planning.plan(account_id, list(running.select_related("owner", "account")), now)
+        ready, is_more = planning.plan(account_id, list(running), now, backlogs)
         for item in ready:
             try:
                 ran += _run(account_id, item, wake)

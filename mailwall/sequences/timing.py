@@ -159,39 +159,66 @@ class Used:
     by_domain: dict[str, int] = field(default_factory=dict)
     contacts: set[int] = field(default_factory=set)
 
+    def add(self, contact_id: int, domain: str) -> None:
+        self.total += 1
+        self.by_domain[domain] = self.by_domain.get(domain, 0) + 1
+        self.contacts.add(contact_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """Automatic mails of the account a day, and of these to one domain; None: no limit."""
+
+    daily: int | None = None
+    domain: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Backlog:
+    """How many of a sequence a cap has put off so far: they take the places of the next days in their order."""
+
+    total: int = 0
+    by_domain: dict[str, int] = field(default_factory=dict)
+
+    def put_off(self, daily_cap: int) -> int:
+        """For how many days."""
+        self.total += 1
+        return 1 + (self.total - 1) // max(daily_cap, 1)
+
+    def put_off_domain(self, domain: str, domain_cap: int) -> int:
+        before = self.by_domain.get(domain, 0)
+        self.by_domain[domain] = before + 1
+        return 1 + before // max(domain_cap, 1)
+
 
 def plan_mails(
     due: Sequence[DueMail],
     now: datetime,
     calendar: Calendar,
     used: Used,
-    *,
-    daily_cap: int | None,
-    domain_cap: int | None,
+    caps: Caps,
+    backlog: Backlog,
 ) -> dict[int, datetime | None]:
-    """enrolment → None: goes now; else when it is looked at again. `used` grows by what goes.
+    """enrolment → None: goes now; else when it is looked at again. `used` grows by what goes, `backlog` by the rest.
 
     First come, first served: what is over a cap takes the places of the next days in the order of `due`.
     """
     plan: dict[int, datetime | None] = {}
     if not is_open(now, calendar):
         return {mail.enrolment_id: first_open(now, calendar, fraction=mail.fraction) for mail in due}
-    over = over_domains = 0
     for mail in due:
         days = 0
         if mail.contact_id in used.contacts:
             days = 1
-        elif daily_cap is not None and used.total >= daily_cap:
-            days, over = 1 + over // max(daily_cap, 1), over + 1
-        elif domain_cap is not None and used.by_domain.get(mail.domain, 0) >= domain_cap:
-            days, over_domains = 1 + over_domains // max(domain_cap, 1), over_domains + 1
+        elif caps.daily is not None and used.total >= caps.daily:
+            days = backlog.put_off(caps.daily)
+        elif caps.domain is not None and used.by_domain.get(mail.domain, 0) >= caps.domain:
+            days = backlog.put_off_domain(mail.domain, caps.domain)
         if days:
             plan[mail.enrolment_id] = next_day(now, calendar, fraction=mail.fraction, days=days)
             continue
         plan[mail.enrolment_id] = None
-        used.total += 1
-        used.by_domain[mail.domain] = used.by_domain.get(mail.domain, 0) + 1
-        used.contacts.add(mail.contact_id)
+        used.add(mail.contact_id, mail.domain)
     return plan
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import Value
+from django.db.models.functions import Concat
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from mailwall.contacts import services as contact_services
+from mailwall.contacts.models import ContactAddress
 from mailwall.contacts.rules import ContactInput
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.sequences import enrolling, planning, running, services
-from mailwall.sequences.models import Enrolment, Holiday, StepRun, Task
+from mailwall.sequences.models import Enrolment, Holiday, StepRun, Suppression, Task
 from mailwall.sequences.services import SequenceInput, WindowInput
+from mailwall.sequences.timing import Backlog
 from mailwall.team.models import Package, Workspace
 from tests.sequences.conftest import AGAIN, MAIL, START, TASK, WAIT
 
@@ -101,7 +107,7 @@ def test_the_next_step_waits_until_the_mail_before_has_left(story):
 def test_two_workers_with_the_same_plan_send_one_copy(story):
     sequence = story.sequence()
     story.enrol(sequence, story.contact("Ewa"))
-    plans = [planning.plan(story.account.pk, [sequence], START)[0] for _ in range(2)]
+    plans = [planning.plan(story.account.pk, [sequence], START, defaultdict(Backlog))[0] for _ in range(2)]
     sent = [running._send(story.account.pk, ready) for plan in plans for ready in plan]
     assert len(sent) == 2 and sent[1] is None and StepRun.objects.count() == 1
 
@@ -191,12 +197,27 @@ def test_without_an_address_or_a_field_the_enrolment_pauses_and_says_why(story):
     assert story.state(first) == ("paused", "no_address") and story.state(second) == ("paused", "missing_field")
 
 
-def test_planning_makes_no_query_per_enrolment(story):
-    sequence = story.sequence(daily_cap=1)
-    for number in range(30):
-        story.enrol(sequence, story.contact(f"P{number}"))
-    with CaptureQueriesContext(
-        connection,
-    ) as few:
-        planning.plan(story.account.pk, [sequence], START)
-    assert len(few) < 25 and Enrolment.objects.filter(next_run_at__gt=START).count() == 29
+def test_planning_costs_the_same_queries_for_few_and_for_many(story):
+    """Also where addresses left their contacts, were suppressed, or have no mail to get any more."""
+    sequences = [story.sequence(daily_cap=1, name=f"S{number}") for number in range(3)]
+    counts = [_queries_to_plan(story, sequences, range(begin, begin + people)) for begin, people in ((0, 1), (1, 25))]
+    assert counts[0] == counts[1] <= 30
+    assert Enrolment.objects.filter(state="unsubscribed").count() == 26
+    assert StepRun.objects.count() == 0 and Enrolment.objects.filter(next_run_at__gt=START).count() == 26 * 2 - 1
+
+
+def _queries_to_plan(story, sequences, numbers) -> int:
+    people = [story.contact(f"P{number}") for number in numbers]
+    moved = [story.contact(f"M{number}") for number in numbers]
+    gone = [story.contact(f"G{number}") for number in numbers]
+    for sequence, contacts in zip(sequences, (people, moved, gone), strict=True):
+        story.enrol(sequence, *contacts)
+    ContactAddress.objects.filter(contact__in=moved).update(address=Concat(Value("new-"), "address"))
+    now = timezone.now()
+    Suppression.objects.bulk_create(
+        [Suppression(address=address, source="by_hand", created_at=now)
+         for address in ContactAddress.objects.filter(contact__in=gone).values_list("address", flat=True)]
+    )  # fmt: skip
+    with CaptureQueriesContext(connection) as queries:
+        planning.plan(story.account.pk, sequences, now, defaultdict(Backlog))
+    return len(queries)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailwall.sequences import timing
-from mailwall.sequences.timing import Calendar, DueMail, Used, Wait, Window
+from mailwall.sequences.timing import Backlog, Calendar, Caps, DueMail, Used, Wait, Window
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 OFFICE = Window(days=frozenset({1, 2, 3, 4, 5}), opens=time(8), closes=time(16))
@@ -98,26 +98,43 @@ def due(*domains: str) -> list[DueMail]:
 
 def test_the_daily_cap_hands_out_the_next_days_in_order():
     now = warsaw("2026-11-25 09:00")
-    plan = timing.plan_mails(due(*"abcdefg"), now, WEEK, Used(total=1), daily_cap=3, domain_cap=None)
+    plan = timing.plan_mails(due(*"abcdefg"), now, WEEK, Used(total=1), Caps(daily=3), Backlog())
     days = [None if at is None else timing.local_day(at, WARSAW).day for at in plan.values()]
     assert days == [None, None, 26, 26, 26, 27, 27]
 
 
 def test_a_domain_has_a_cap_of_its_own():
     now = warsaw("2026-11-25 09:00")
-    plan = timing.plan_mails(due("x", "x", "y"), now, OPEN, Used(by_domain={"x": 1}), daily_cap=None, domain_cap=2)
+    plan = timing.plan_mails(due("x", "x", "y"), now, OPEN, Used(by_domain={"x": 1}), Caps(domain=2), Backlog())
     assert [at is None for at in plan.values()] == [True, False, True]
+
+
+def test_the_next_batch_takes_the_days_behind_those_of_the_batch_before():
+    now, backlog = warsaw("2026-11-25 09:00"), Backlog()
+    days = [
+        moment.date().day
+        for _batch in range(2)
+        for moment in timing.plan_mails(due("x", "y"), now, OPEN, Used(total=1), Caps(daily=1), backlog).values()
+        if moment
+    ]
+    assert days == [26, 27, 28, 29]
+
+
+def test_each_domain_over_its_cap_takes_its_own_next_day():
+    now = warsaw("2026-11-25 09:00")
+    plan = timing.plan_mails(due("x", "y", "x", "y"), now, OPEN, Used(), Caps(domain=1), Backlog())
+    assert [moment and moment.date().day for moment in plan.values()] == [None, None, 26, 26]
 
 
 def test_a_contact_gets_one_mail_a_day():
     now = warsaw("2026-11-25 09:00")
     twice = [DueMail(enrolment_id=n, contact_id=5, domain="x", fraction=0) for n in (1, 2)]
-    plan = timing.plan_mails(twice, now, OPEN, Used(), daily_cap=None, domain_cap=None)
+    plan = timing.plan_mails(twice, now, OPEN, Used(), Caps(), Backlog())
     assert plan == {1: None, 2: warsaw("2026-11-26 09:00")}
 
 
 def test_what_comes_too_late_for_its_window_waits_for_the_next():
-    plan = timing.plan_mails(due("x"), warsaw("2026-11-25 16:00"), WEEK, Used(), daily_cap=None, domain_cap=None)
+    plan = timing.plan_mails(due("x"), warsaw("2026-11-25 16:00"), WEEK, Used(), Caps(), Backlog())
     assert plan == {0: warsaw("2026-11-26 12:00")}
 
 
