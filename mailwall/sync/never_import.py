@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -119,6 +119,8 @@ def remove_rule(request: SignedIn, rule_id: int) -> HttpResponse:
     try:
         number = skipping.remove_rule(request.user, rule_id)
     except ImportRuleRefused as error:
+        if error.msgid == ImportRuleRefused.MSGID_GONE:
+            raise Http404 from error
         messages.warning(request, account_errors.sentence(error))
         return redirect("sync:never_import")
     text = _("The rule is removed.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -56,8 +56,9 @@ def create_token(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
-    if services.revoke_token(_viewer(request), token_id):
-        messages.success(request, _("The token is revoked; programs that use it are refused from now on."))
+    if not services.revoke_token(_viewer(request), token_id):
+        raise Http404
+    messages.success(request, _("The token is revoked; programs that use it are refused from now on."))
     return redirect("team:profile")
 
 
