@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from mailwall.imap.reader import Token
 from mailwall.mime.parameters import join_parameters
@@ -10,6 +11,7 @@ from mailwall.mime.types import BodyPart
 
 MAX_PARTS = 20_000
 MAX_DEPTH = 100
+_SHORT = 40
 
 
 @dataclass(slots=True)
@@ -68,8 +70,7 @@ def _children(node: _Node) -> list[_Node]:
 
 
 def _is_message(tokens: list[Token]) -> bool:
-    kind, subtype = _text(tokens[0]).lower(), _text(_at(tokens, 1)).lower()
-    return kind == "message" and subtype in ("rfc822", "global")
+    return _word(tokens[0]) == "message" and _word(_at(tokens, 1)) in ("rfc822", "global")
 
 
 def _multipart(node: _Node) -> BodyPart | None:
@@ -79,7 +80,7 @@ def _multipart(node: _Node) -> BodyPart | None:
     params = _params(rest[1] if len(rest) > 1 else None)
     return BodyPart(
         section=node.section,
-        content_type=f"multipart/{_text(rest[0] if rest else None).lower() or 'mixed'}",
+        content_type=f"multipart/{_word(rest[0] if rest else None) or 'mixed'}",
         size_bytes=sum(child.size_bytes for child in children),
         disposition=disposition,
         filename=_filename(disposition_params, params),
@@ -92,7 +93,7 @@ def _leaf(node: _Node) -> BodyPart | None:
     tokens = node.tokens
     if len(tokens) < 2 or isinstance(tokens[1], list):
         return None
-    content_type = f"{_text(tokens[0]).lower() or 'text'}/{_text(tokens[1]).lower() or 'plain'}"
+    content_type = f"{_word(tokens[0]) or 'text'}/{_word(tokens[1]) or 'plain'}"
     params = _params(_at(tokens, 2))
     extension = _extension(tokens, content_type)
     disposition, disposition_params = _disposition(_at(extension, 1))
@@ -100,7 +101,7 @@ def _leaf(node: _Node) -> BodyPart | None:
         section=node.section or "1",
         content_type=content_type,
         charset=dict(params).get("charset", ""),
-        encoding=_text(_at(tokens, 5)).lower() or "7bit",
+        encoding=_word(_at(tokens, 5)) or "7bit",
         size_bytes=_number(_at(tokens, 6)),
         disposition=disposition,
         filename=_filename(disposition_params, params),
@@ -122,14 +123,16 @@ def _extension(tokens: list[Token], content_type: str) -> list[Token]:
 
 def _disposition(token: Token) -> tuple[str, tuple[tuple[str, str], ...]]:
     if isinstance(token, list) and token:
-        return _text(token[0]).lower(), _params(_at(token, 1))
-    return (_text(token).lower() if isinstance(token, bytes) else ""), ()
+        return _word(token[0]), _params(_at(token, 1))
+    return _word(token), ()
 
 
 def _params(token: Token) -> tuple[tuple[str, str], ...]:
     """Parameters as pairs, names lower case, values decoded (RFC 2231, 2047)."""
     if not isinstance(token, list):
         return ()
+    if len(token) == 2 and isinstance(token[0], bytes) and isinstance(token[1], bytes) and len(token[1]) < _SHORT:
+        return _one_param(token[0], token[1])
     pairs = zip(token[::2], token[1::2], strict=False)
     told = ((name, value or b"") for name, value in pairs if isinstance(name, bytes) and not isinstance(value, list))
     return tuple(join_parameters(told).items())
@@ -139,10 +142,18 @@ def _filename(disposition_params: tuple[tuple[str, str], ...], params: tuple[tup
     return dict(disposition_params).get("filename", "") or dict(params).get("name", "")
 
 
+@lru_cache(maxsize=1024)  # nearly always a charset
+def _one_param(name: bytes, value: bytes) -> tuple[tuple[str, str], ...]:
+    return tuple(join_parameters([(name, value)]).items())
+
+
 def _text(token: Token) -> str:
-    if not isinstance(token, bytes):
-        return ""
-    return token.decode("utf-8", "replace")
+    return token.decode("utf-8", "replace") if isinstance(token, bytes) else ""
+
+
+def _word(token: Token) -> str:
+    """A type, an encoding, a disposition: in lower case."""
+    return _text(token).lower()
 
 
 def _number(token: Token) -> int:

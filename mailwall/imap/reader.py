@@ -16,13 +16,11 @@ Token: TypeAlias = "bytes | list[Token] | None"  # noqa: S105
 
 MAX_DEPTH = 200
 _LITERAL = re.compile(rb"~?\{(\d{1,10})\+?\}\Z")
-_TOKEN = re.compile(
-    rb"""[ \t]*(?:
-        ([()])
-      | "((?:[^"\\]|\\.)*)"
-      | ( [^\s()"\[]+ (?:\[[^\]\r\n]*\][^\s()"\[]*)* | (?:\[[^\]\r\n]*\][^\s()"\[]*)+ | [^\s()"]+ )
-      | (\S)
-    )""",
+_TOKEN = re.compile(  # no groups: findall then gives plain bytes
+    rb"""[()]
+      | "[^"\\]*+(?:\\.[^"\\]*+)*+"
+      | [^\s()"\[]+ (?:\[[^\]\r\n]*\][^\s()"\[]*)* | (?:\[[^\]\r\n]*\][^\s()"\[]*)+ | [^\s()"]+
+      | \S""",
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
@@ -67,25 +65,25 @@ def tokens(texts: Sequence[bytes], literals: Sequence[bytes]) -> list[Token]:
     current: list[Token] = []
     stack = [current]
     for index, text in enumerate(texts):
-        for bracket, quoted, atom, other in _TOKEN.findall(text):
-            if atom:
-                current.append(None if atom == b"NIL" or atom == b"nil" else atom)
-            elif bracket == b"(":
+        for token in _TOKEN.findall(text):
+            if token == b"(":
                 if len(stack) > MAX_DEPTH:
                     raise Unreadable("nested too deep")
                 inner: list[Token] = []
                 current.append(inner)
                 stack.append(inner)
                 current = inner
-            elif bracket:
+            elif token == b")":
                 stack.pop()
                 if not stack:
                     raise Unreadable("closed what was not open")
                 current = stack[-1]
-            elif other:
-                raise Unreadable("neither atom, string nor list")
-            else:  # quoted, perhaps the empty string
-                current.append(_ESCAPED.sub(rb"\1", quoted) if b"\\" in quoted else quoted)
+            elif token.startswith(b'"'):
+                if token == b'"':
+                    raise Unreadable("neither atom, string nor list")
+                current.append(_ESCAPED.sub(rb"\1", token[1:-1]) if b"\\" in token else token[1:-1])
+            else:
+                current.append(None if token == b"NIL" or token == b"nil" else token)
         if index < len(literals):
             current.append(literals[index])
     if len(stack) != 1:
@@ -100,6 +98,7 @@ _ITEM_NAME = re.compile(
     rb"EMAILID|THREADID|SAVEDATE|PREVIEW|X-[A-Z0-9.-]+) ?\Z",
     re.IGNORECASE,
 )
+_USUAL_NAMES = (b"UID", b"INTERNALDATE", b"RFC822.SIZE", b"FLAGS", b"BODYSTRUCTURE", b"BODY[HEADER]")
 _TAIL = re.compile(rb"(?: [A-Z0-9.\[\]<>-]+(?: (?:\d+|NIL|\"[^\"]*\"|\([^()]*\)))?)* ?\)?", re.IGNORECASE)
 _SIMPLE_ITEM = re.compile(rb'[ (](INTERNALDATE) "([^"]*)"|[ (](RFC822\.SIZE) (\d+)|[ (](FLAGS) \(([^)]*)\)', re.I)
 
@@ -127,9 +126,11 @@ def fetch_items(response: Response) -> dict[bytes, Token] | None:
         pairs = root[0]
         items: dict[bytes, Token] = {}
         for name, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if not isinstance(name, bytes) or not _ITEM_NAME.match(name):
-                raise Unreadable("no item name")
-            items[name.upper()] = value
+            if name not in _USUAL_NAMES:
+                if not isinstance(name, bytes) or not _ITEM_NAME.match(name):
+                    raise Unreadable("no item name")
+                name = name.upper()
+            items[name] = value
         return items
     except Unreadable:
         return _salvaged(texts, response.literals)

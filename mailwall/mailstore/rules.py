@@ -64,9 +64,13 @@ def counterpart(parsed: ParsedMessage, own_addresses: Collection[str]) -> str:
 
 def snippet(text: str) -> str:
     """The first words that the sender wrote, in one line: for lists. Quoted lines are left out while others exist."""
-    lines = text[:20_000].splitlines()
-    own = [line for line in lines if not line.lstrip().startswith(">")]
-    words = " ".join(" ".join(own).split()) or " ".join(" ".join(lines).split())
+    for beginning in (text[:2_000], text[:20_000]):  # nearly always the first lines are enough
+        lines = beginning.splitlines()
+        own = [line for line in lines if not line.lstrip().startswith(">")]
+        words = " ".join(" ".join(own).split())
+        if len(words) > SNIPPET_LENGTH:
+            break
+    words = words or " ".join(" ".join(lines).split())
     return words if len(words) <= SNIPPET_LENGTH else words[: SNIPPET_LENGTH - 1].rstrip() + "…"
 
 

@@ -43,7 +43,10 @@ class SearchDocument:
 
 def index_words(text: str) -> list[str]:
     """The words of a text as the index has them, in order; use it for queries too. Each at most 100 characters."""
-    return [word[:MAX_WORD_LENGTH] for word in words(text[:MAX_FIELD_LENGTH])]
+    found = words(text[:MAX_FIELD_LENGTH])
+    if max(map(len, found), default=0) <= MAX_WORD_LENGTH:
+        return found
+    return [word[:MAX_WORD_LENGTH] for word in found]
 
 
 def create_table(schema_editor: BaseDatabaseSchemaEditor, table: str) -> None:
@@ -100,7 +103,7 @@ def _write_tsvectors(documents: Sequence[SearchDocument], table: str) -> None:
 def _fields(document: SearchDocument) -> list[list[str]]:
     """The words of each field in the order of WEIGHTS; what goes beyond the limit of a document is cut off."""
     fields = [index_words(getattr(document, name)) for name in WEIGHTS]
-    if 4 * sum(len(word) + 1 for found in fields for word in found) <= MAX_WORDS_BYTES:
+    if 4 * sum(len(found) + sum(map(len, found)) for found in fields) <= MAX_WORDS_BYTES:
         return fields
     left = MAX_WORDS_BYTES
     for index, found in enumerate(fields):

@@ -130,6 +130,8 @@ def parse_addresses(raw_values: Sequence[bytes | str], hint: str = "") -> tuple[
 
     hint: charset for raw 8-bit names that are not UTF-8. Mailboxes without a usable address are left out.
     """
+    if not raw_values:
+        return ()
     found: dict[str, Address] = {}
     for raw in raw_values:
         raw = raw[:MAX_VALUE_LENGTH]

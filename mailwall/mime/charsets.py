@@ -125,6 +125,8 @@ def clean(text: str) -> str:
 
 def guess(raw: bytes, hint: str = "") -> str:
     """Text of bytes that name no charset: UTF-8, else ISO-2022-JP escapes, else the hint, else Windows-1252."""
+    if raw.isascii() and b"\x1b" not in raw and b"\0" not in raw:
+        return raw.decode("ascii")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -15,6 +15,9 @@ _LETTERS = {
     "‘": "'", "’": "'", "‐": "-", "‑": "-", "\u00ad": "", "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "",
 }  # fmt: skip
 _WORD = re.compile(r"[^\W_]+")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+_FEW_CHARACTERS = 40
+_SPACED = {code: " " for code in range(128) if not chr(code).isalnum()}
 
 
 class _Table(dict[int, str]):
@@ -39,9 +42,23 @@ def fold_text(text: str) -> str:
     """The text in folded form (NFKD, no combining marks, case folded, ł→l, ø→o, ß→ss …). Idempotent."""
     if text.isascii():
         return text.lower()
+    if len(text.encode("utf-8", "surrogatepass")) < 1.2 * len(text):  # mostly ASCII: its few letters one by one
+        text = _without(set(_BEYOND_ASCII.findall(text)), text)
+        if text.isascii():
+            return text.lower()
     return text.translate(_TABLE)
+
+
+def _without(chars: set[str], text: str) -> str:
+    if len(chars) <= _FEW_CHARACTERS:
+        for char in chars:
+            text = text.replace(char, _TABLE[ord(char)])
+    return text
 
 
 def words(text: str) -> list[str]:
     """The folded words of a text, in order: runs of letters and digits."""
-    return _WORD.findall(fold_text(text))
+    folded = fold_text(text)
+    if folded.isascii():
+        return folded.translate(_SPACED).split()
+    return _WORD.findall(folded)

@@ -10,6 +10,7 @@ import binascii
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
+from functools import lru_cache
 
 from mailwall.mime.charsets import clean, decode_bytes, guess
 
@@ -23,6 +24,7 @@ __all__ = ["clean", "decode_text", "decode_words", "parse_date", "parse_message_
 
 _FOLD = re.compile(rb"\r*\n(?=[ \t])")
 _NAME = re.compile(r"[!-9;-~]+")
+_MAX_KNOWN = 40
 # Segments instead of '.*?' keep it linear: a word without an end costs its own length only.
 _WORD = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*(?:\?(?!=)[^?]*){0,3}?)\?=")
 _BETWEEN_WORDS = re.compile(r"^[ \t\r\n]+$")
@@ -45,12 +47,21 @@ def split_headers(raw: bytes) -> list[tuple[str, bytes]]:
         name, colon, value = line.partition(b":")
         if not colon:
             continue
-        key = name.strip().decode("latin-1").lower()
-        if _NAME.fullmatch(key):
+        key = _known_name(name) if len(name) <= _MAX_KNOWN else _field_name(name)
+        if key:
             fields.append((key, value.strip()))
             if len(fields) >= MAX_HEADERS:
                 break
     return fields
+
+
+def _field_name(raw: bytes) -> str:
+    """In lower case, '' when it is none."""
+    name = raw.strip().decode("latin-1").lower()
+    return name if _NAME.fullmatch(name) else ""
+
+
+_known_name = lru_cache(maxsize=1024)(_field_name)
 
 
 def decode_text(raw: bytes | str, hint: str = "") -> str:
@@ -143,6 +154,7 @@ def _parse_odd_date(text: str) -> datetime | None:
     return moment.astimezone(UTC)
 
 
+_ONE_ID = re.compile(rf"<[!-;=?-~]{{1,{MAX_ID_LENGTH}}}>")
 _BRACKETED = re.compile(r"<([^<>]*)>")
 _SPACES = re.compile(r"\s+")
 
@@ -153,7 +165,11 @@ def parse_message_ids(raw: bytes | str) -> tuple[str, ...]:
     Where nothing stands in brackets, words with an @ count, or a single word. Each is cut at MAX_ID_LENGTH; of more
     than MAX_IDS the first (the root of the thread) and the last are kept.
     """
+    if not raw:
+        return ()
     text = guess(raw[:MAX_HEADER_BYTES]) if isinstance(raw, bytes) else clean(raw[:MAX_HEADER_BYTES])
+    if _ONE_ID.fullmatch(text):
+        return (text[1:-1],)
     found = [_SPACES.sub("", inner) for inner in _BRACKETED.findall(text)]
     if not any(found):
         words = text.replace("<", " ").replace(">", " ").replace(",", " ").split()

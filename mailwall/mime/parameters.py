@@ -82,7 +82,7 @@ def join_parameters(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> dict[st
     for raw_name, raw_value in pairs:
         name = _as_text(raw_name).strip().lower()
         value = _as_text(raw_value)
-        match = _SECTIONED.match(name)
+        match = _SECTIONED.match(name) if "*" in name else None
         if match is None:
             plain.setdefault(name, value)
         else:
@@ -90,7 +90,13 @@ def join_parameters(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> dict[st
     joined = {name: decode_words(value) if "=?" in value else value for name, value in plain.items()}
     for name, numbered in pieces.items():
         joined[name] = _join_pieces(numbered)
-    return {clean(name): _CONTROL.sub(" ", clean(value))[:MAX_VALUE_LENGTH].strip() for name, value in joined.items()}
+    return {clean(name): _tidy_value(value) for name, value in joined.items()}
+
+
+def _tidy_value(value: str) -> str:
+    if not value.isprintable():  # a surrogate is not printable either
+        value = _CONTROL.sub(" ", clean(value))
+    return value[:MAX_VALUE_LENGTH].strip()
 
 
 def _as_text(value: str | bytes) -> str:

@@ -20,7 +20,7 @@ from mailwall.mime.headers import (
     split_headers,
 )
 from mailwall.mime.html import html_to_text
-from mailwall.mime.parts import choose_bodies, list_attachments, structure_defects
+from mailwall.mime.parts import Bodies, choose_bodies, list_attachments, structure_defects
 from mailwall.mime.reports import report_of
 from mailwall.mime.scan import scan_message
 from mailwall.mime.text import MAX_TEXT_BYTES, decode_part
@@ -67,7 +67,8 @@ def _assemble(
     whole_sections: Mapping[str, bytes] | None,
 ) -> ParsedMessage:
     fields, odd = _collect(raw_header)
-    text, html, odd_body = _bodies(structure, raw_sections, truncated)
+    bodies = choose_bodies(structure) if structure is not None else None
+    text, html, odd_body = _texts(bodies, raw_sections, truncated)
     hint = structure_charset(structure)
     subject = decode_text(_first(fields, "subject"), hint)[:MAX_SUBJECT_LENGTH].rstrip()
     message_ids = parse_message_ids(_first(fields, "message-id"))
@@ -95,7 +96,7 @@ def _assemble(
         bcc=parse_addresses(fields.get("bcc", ()), hint),
         text=text,
         html=html,
-        attachments=list_attachments(structure, whole_sections) if structure is not None else (),
+        attachments=list_attachments(structure, whole_sections, bodies=bodies) if structure is not None else (),
         automatic=find_automatic(fields, structure, subject),
         report=report_of(structure, raw_sections),
         list_id=_list_id(_first(fields, "list-id")),
@@ -144,13 +145,12 @@ def structure_charset(structure: BodyPart | None) -> str:
     return ""
 
 
-def _bodies(
-    structure: BodyPart | None, raw_sections: Mapping[str, bytes], truncated: Container[str]
+def _texts(
+    bodies: Bodies | None, raw_sections: Mapping[str, bytes], truncated: Container[str]
 ) -> tuple[str, str, tuple[str, ...]]:
     """(text, html, defects) of the body. Where the plain side is blank, text is made from the HTML side."""
-    if structure is None:
+    if bodies is None:
         return "", "", ("no part tree",)
-    bodies = choose_bodies(structure)
     decoded: dict[str, str] = {}
     defects: list[str] = []
     for part in dict.fromkeys((*bodies.text, *bodies.html)):

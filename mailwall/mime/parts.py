@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from mailwall.mime.scan import MAX_DEPTH, MAX_PARTS, structure_of
 from mailwall.mime.transfer import decode_transfer, decoded_size
@@ -29,28 +30,36 @@ class Bodies:
 
 def choose_text_parts(structure: BodyPart) -> tuple[BodyPart, ...]:
     """The text/plain and text/html leaves that are the body, in the order of the tree."""
-    bodies = choose_bodies(structure)
+    order = _with_parents(structure)
+    bodies = _choose(order)
     chosen = {id(part) for part in (*bodies.text, *bodies.html)}
-    return tuple(part for part in _nodes(structure) if id(part) in chosen)
+    return tuple(part for part, _, _ in order if id(part) in chosen)
 
 
 def choose_bodies(structure: BodyPart) -> Bodies:
     """Text and HTML side of the body. Text in attached messages and with disposition `attachment` is no body."""
-    order = _with_parents(structure)
+    return _choose(_with_parents(structure))
+
+
+def _choose(order: list[_Placed]) -> Bodies:
     found: dict[int, Bodies] = {}
     for part, parent, index in reversed(order):
         if part.content_type.startswith("multipart/") and part.children:
             found[id(part)] = _combine(part, [found[id(child)] for child in part.children if id(child) in found])
-        elif _is_body(part, parent, index):
-            found[id(part)] = Bodies(text=(part,), html=(part,))
         else:
-            found[id(part)] = Bodies()
-    return found[id(structure)]
+            leaf = (part,) if _is_body(part, parent, index) else ()
+            found[id(part)] = Bodies(text=leaf, html=leaf)
+    return found[id(order[0][0])]
 
 
-def _with_parents(structure: BodyPart) -> list[tuple[BodyPart, BodyPart | None, int]]:
-    """(part, multipart around it, index in it), parents first, within the limits, not into attached messages."""
-    order: list[tuple[BodyPart, BodyPart | None, int]] = []
+_Placed: TypeAlias = "tuple[BodyPart, BodyPart | None, int]"  # a part, the multipart around it, its index in it
+
+
+def _with_parents(structure: BodyPart) -> list[_Placed]:
+    """Parents first, within the limits, not into attached messages."""
+    if not structure.children:
+        return [(structure, None, 0)]
+    order: list[_Placed] = []
     pending: list[tuple[BodyPart, BodyPart | None, int, int]] = [(structure, None, 0, 0)]
     while pending and len(order) < MAX_PARTS:
         part, parent, index, depth = pending.pop()
@@ -59,10 +68,6 @@ def _with_parents(structure: BodyPart) -> list[tuple[BodyPart, BodyPart | None, 
             children = [(child, part, number, depth + 1) for number, child in enumerate(part.children)]
             pending.extend(reversed(children))
     return order
-
-
-def _nodes(structure: BodyPart) -> list[BodyPart]:
-    return [part for part, _, _ in _with_parents(structure)]
 
 
 def _is_body(part: BodyPart, parent: BodyPart | None, index: int) -> bool:
@@ -114,13 +119,15 @@ def _related_root(part: BodyPart, children: list[Bodies]) -> Bodies:
 
 
 def list_attachments(
-    structure: BodyPart, raw_sections: Mapping[str, bytes] | None = None
+    structure: BodyPart, raw_sections: Mapping[str, bytes] | None = None, *, bodies: Bodies | None = None
 ) -> tuple[AttachmentInfo, ...]:
     """Every leaf that is not the body. An attached message is one attachment, whatever is in it.
 
     raw_sections: bytes on the wire where they are at hand: sizes are then exact, else as near as the structure tells.
+    bodies: of choose_bodies(), where somebody asked it before.
     """
-    body = {id(part) for part in choose_text_parts(structure)}
+    bodies = bodies or choose_bodies(structure)
+    body = {id(part) for part in (*bodies.text, *bodies.html)}
     found: list[AttachmentInfo] = []
     for part, parent, _ in _with_parents(structure):
         if id(part) in body or _is_no_attachment(part, parent):
