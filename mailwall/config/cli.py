@@ -8,6 +8,7 @@ import sys
 
 def main() -> None:
     """Run one command; hyphens in its name are as good as underscores, flags win over environment variables."""
+    os.umask(0o077)  # mail and keys: what we write is for our user alone, whatever the shell says
     arguments = sys.argv[1:]
     if arguments and not arguments[0].startswith("-"):
         arguments[0] = arguments[0].replace("-", "_")

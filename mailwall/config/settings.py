@@ -117,6 +117,7 @@ except OSError as error:
 
 SECRET_KEY = env_text("MAILWALL_SECRET_KEY") or read_or_make_key(DATA_DIR / "secret.key")
 BASE_URL = env_text("MAILWALL_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+IS_HTTPS = BASE_URL.startswith("https://")
 DEBUG = False
 TESTING = "pytest" in sys.modules
 ALLOWED_HOSTS = ["*"] if not env_text("MAILWALL_ALLOWED_HOSTS") else list(env_list("MAILWALL_ALLOWED_HOSTS"))
@@ -169,6 +170,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "mailwall.web.headers.permissions_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "mailwall.web.rest.problems_for_wrong_methods",
@@ -216,7 +218,11 @@ TEMPLATES = [
 DATABASES = {"default": database_from(env_text("MAILWALL_DATABASE_URL"), DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"serializer": "mailwall.web.json_cache.JsonSerializer"},
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": DATA_DIR / "cache"}
 }
@@ -236,7 +242,9 @@ ACCOUNT_USER_DISPLAY = "mailwall.team.sign_in.display_name"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_ON_GET = False
+ALLAUTH_TRUSTED_PROXY_COUNT = env_int("MAILWALL_TRUSTED_PROXIES", 0, low=0, high=10)
 ACCOUNT_SESSION_REMEMBER = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses come from administrators, not from their owners
 MFA_TOTP_ISSUER = "Mailwall"
@@ -246,12 +254,15 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "mailwall.web.views.csrf_failure"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 
 # -- safety in the browser
 
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
+# TLS ends at a proxy; what a client forges here changes only the answer that it gets itself
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
+SECURE_HSTS_SECONDS = 365 * 86_400 if IS_HTTPS else 0
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],

@@ -19,6 +19,7 @@ def compile_catalogues(root: Path = ROOMS) -> int:
             continue
         fresh = target.with_suffix(f".mo.{os.getpid()}")  # others may read the old one, or write it too
         polib.pofile(str(source)).save_as_mofile(str(fresh))
+        fresh.chmod(0o644)  # part of the program, not of somebody's data
         fresh.replace(target)
         written += 1
     return written
