@@ -33,11 +33,13 @@ def find_automatic(fields: Mapping[str, Sequence[bytes]], structure: BodyPart | 
         return "bounce"
     if submitted.startswith("auto-replied") or precedence == "auto_reply":
         return "auto-replied"
+    if submitted and submitted != "no":  # before the list: people write to lists too, and this says that none did
+        return "auto-generated"
     if "list-id" in fields or "list-unsubscribe" in fields or precedence == "list":
         return "list"
     if precedence in ("bulk", "junk"):
         return "bulk" if not _ROBOT_SUBJECT.match(subject) else "auto-replied"
-    if (submitted and submitted != "no") or (structure is not None and structure.content_type == "multipart/report"):
+    if structure is not None and structure.content_type == "multipart/report":
         return "auto-generated"
     return _by_weak_hints(first, subject)
 
