@@ -1,0 +1,7 @@
+"""The real servers for this room's tests."""
+
+from __future__ import annotations
+
+from tests.rig.fixtures import authority, dovecot, mailbox
+
+__all__ = ["authority", "dovecot", "mailbox"]
