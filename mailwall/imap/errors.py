@@ -96,8 +96,9 @@ _BUSY_WORDS = re.compile(
     r"internal (?:server )?error|(?:service|server|system|backend) (?:is )?unavailable",
     re.IGNORECASE,
 )
+_THROTTLED_WORDS = re.compile(r"throttl|rate.?limit|bandwidth", re.IGNORECASE)
 _APP_PASSWORD_WORDS = re.compile(r"app(?:lication)?[- ]specific|app password|application password|web login", re.I)
-_OWN_WORDS_CODES = {"EXPIRED", "CONTACTADMIN", "AUTHORIZATIONFAILED", "ALERT"}
+_OWN_WORDS_CODES = {"EXPIRED", "CONTACTADMIN", "AUTHORIZATIONFAILED"}
 
 
 def response_code(words: str) -> str:
@@ -111,6 +112,11 @@ def is_busy(words: str) -> bool:
     return response_code(words) in _BUSY_CODES or bool(_BUSY_WORDS.search(words))
 
 
+def is_throttled(words: str) -> bool:
+    """Whether we ask too much: asking for each message by itself would make it worse."""
+    return response_code(words) == "LIMIT" or bool(_THROTTLED_WORDS.search(words))
+
+
 def sign_in_refused(words: str, settings: ServerSettings) -> ImapError:
     """Put the server's NO to a sign-in into one of ours: refused, busy, or encryption wanted (RFC 5530)."""
     code = response_code(words)
@@ -122,10 +128,10 @@ def sign_in_refused(words: str, settings: ServerSettings) -> ImapError:
         gmail = "gmail" in settings.host.lower() or "google" in words.lower()
         msgid = ImapLoginRefused.MSGID_GMAIL if gmail else ImapLoginRefused.MSGID_APP_PASSWORD
         return ImapLoginRefused(msgid, details=details)
-    if code in _OWN_WORDS_CODES and sentence:
-        return ImapLoginRefused(ImapLoginRefused.MSGID_WORDS, {"words": masked(sentence, settings)}, details=details)
-    if code == "SERVERBUG" or (code != "AUTHENTICATIONFAILED" and is_busy(words)):
+    if code == "SERVERBUG" or (code not in {*_OWN_WORDS_CODES, "AUTHENTICATIONFAILED"} and is_busy(words)):
         return ImapBusy(ImapBusy.MSGID, details=details)
+    if code in {*_OWN_WORDS_CODES, "ALERT"} and sentence:
+        return ImapLoginRefused(ImapLoginRefused.MSGID_WORDS, {"words": masked(sentence, settings)}, details=details)
     return ImapLoginRefused(ImapLoginRefused.MSGID, details=details)
 
 

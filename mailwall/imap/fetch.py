@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from mailwall.imap import bodystructure, reader
 from mailwall.imap.commands import Commands, Completion, uid_sets
 from mailwall.imap.dates import parse_internaldate
+from mailwall.imap.errors import is_throttled
 from mailwall.imap.reader import Response, Token
 from mailwall.imap.types import FetchedMessage, Overview
 from mailwall.mime import headers
@@ -157,6 +158,9 @@ class FetchStream:
             return
         batch, command = self._in_flight.pop(answer.tag)
         batch.open -= 1
+        if answer.status != "OK" and is_throttled(answer.words):
+            self._commands.wire.close()
+            raise self._commands.refused(answer)
         if answer.status == "BAD" and self.batches_in_flight > 1:
             self.batches_in_flight = 1
             batch.waiting.append(command)
@@ -290,12 +294,16 @@ def stream(commands: Commands, uid: int, section: bytes, chunk_bytes: int) -> It
     waiting: deque[tuple[bytes, int]] = deque()
     arrived: dict[int, bytes] = {}
     ended: dict[bytes, str] = {}
+    asked_again: set[int] = set()
+
+    def ask(offset: int) -> tuple[bytes, int]:
+        item = b"BODY.PEEK[%b]<%d.%d>" % (section, offset, chunk_bytes)
+        return commands.start(b"UID FETCH %d (UID %b)" % (uid, item)), offset
+
     try:
         while True:
             while len(waiting) < 3:
-                offset = next(offsets)
-                item = b"BODY.PEEK[%b]<%d.%d>" % (section, offset, chunk_bytes)
-                waiting.append((commands.start(b"UID FETCH %d (UID %b)" % (uid, item)), offset))
+                waiting.append(ask(next(offsets)))
             tag, offset = waiting.popleft()
             while tag not in ended:
                 _take_chunk(commands, uid, section, commands.next(), arrived, ended)
@@ -303,6 +311,10 @@ def stream(commands: Commands, uid: int, section: bytes, chunk_bytes: int) -> It
             if done.status != "OK":
                 raise commands.refused(done)
             chunk = arrived.pop(offset, None)
+            if chunk is None and offset not in asked_again:  # iCloud says OK and gives it the second time
+                asked_again.add(offset)
+                waiting.appendleft(ask(offset))
+                continue
             if chunk is None:
                 raise commands.wire.nonsense("OK without the section")
             if chunk:

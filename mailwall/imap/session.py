@@ -26,12 +26,15 @@ from mailwall.net.errors import DialError
 from mailwall.net.types import ServerSettings
 
 MAX_UID = 2**32 - 1
+NEWEST_LOOKED_AT = 2000
 _GOODBYE_SECONDS = 2.0
+_SEARCH_REFUSED = (ImapProtocolError, ImapBusy)  # Yahoo and Yandex say "try again later" to each SEARCH, for good
 _EXISTS = re.compile(rb"\* (\d+) EXISTS", re.IGNORECASE)
 _OK_NUMBER = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT|HIGHESTMODSEQ) (\d+)\]", re.IGNORECASE)
 _SEARCH = re.compile(rb"\* SEARCH\b([\d ]*)", re.IGNORECASE)
 _ESEARCH_ALL = re.compile(rb"\* ESEARCH\b.* ALL ([\d:,]+)", re.IGNORECASE)
 _VANISHED = re.compile(rb"\* VANISHED (?:\(EARLIER\) )?([\d:,]+)", re.IGNORECASE)
+_MAX_RANGES = 100
 _MAX_ALTERNATIVES, _MAX_CRITERIA_BYTES = 20, 2000
 _APPENDUID = re.compile(r"\[APPENDUID (\d+) (\d+)\]", re.IGNORECASE)
 
@@ -176,7 +179,7 @@ class ImapSession:
         """UIDs of that day (of the server's zone) or later by INTERNALDATE, ascending; all where SEARCH is broken."""
         try:
             return self._search(b"SINCE " + format_date(day))
-        except ImapProtocolError:
+        except _SEARCH_REFUSED:
             if self.closed:
                 raise
             return self.uid_set()
@@ -187,7 +190,7 @@ class ImapSession:
         asked = b"%d:*" % low if high is None else b"%d:%d" % (low, high)
         try:
             found = self._search(b"UID " + asked)
-        except ImapProtocolError:
+        except _SEARCH_REFUSED:
             if self.closed:
                 raise
             found = self._uids_by_fetch(asked)
@@ -196,9 +199,21 @@ class ImapSession:
     def search_message_ids(self, message_ids: Iterable[str]) -> list[int]:
         """UIDs of messages whose Message-ID holds one of these (with or without brackets), ascending.
 
-        Many at once, so that the server reads its headers once and not once for each.
+        Many at once, so that the server reads its headers once and not once for each. Where SEARCH is broken: among the
+        newest NEWEST_LOOKED_AT, for what was moved or filed lately lies there.
         """
-        raw_ids = {message_id.strip().encode("utf-8", "surrogateescape") for message_id in message_ids}
+        wanted = [message_id.strip() for message_id in message_ids]
+        try:
+            return self._search_message_ids(wanted)
+        except _SEARCH_REFUSED:
+            if self.closed:
+                raise
+        named = {message_id.strip("<>") for message_id in wanted} - {""}
+        newest = self.fetch_overviews(self._uids_by_fetch(b"1:*")[-NEWEST_LOOKED_AT:], with_message_ids=True)
+        return [seen.uid for seen in newest if seen.message_id in named]
+
+    def _search_message_ids(self, message_ids: Iterable[str]) -> list[int]:
+        raw_ids = {message_id.encode("utf-8", "surrogateescape") for message_id in message_ids}
         asked = sorted(raw for raw in raw_ids if raw and not re.search(rb"[\r\n\0]", raw))
         found: set[int] = set()
         for criteria in _alternatives([b"HEADER Message-ID " + quoted(raw) for raw in asked if raw.isascii()]):
@@ -216,13 +231,13 @@ class ImapSession:
         """All UIDs of the folder, ascending; one compact answer where the server has ESEARCH (RFC 4731)."""
         try:
             return self._search(b"ALL")
-        except ImapProtocolError:
+        except _SEARCH_REFUSED:
             if self.closed:
                 raise
             return self._uids_by_fetch(b"1:*")
 
     def changes_since(self, modseq: int) -> Changes | None:
-        """What changed in the open folder since then, by QRESYNC; None where the server cannot tell or refuses."""
+        """What changed in the open folder since then, by QRESYNC; None where the server cannot tell or errs."""
         if "QRESYNC" not in self.capabilities:
             return None
         if not self._resyncs and self._commands.run(b"ENABLE QRESYNC").status != "OK":
@@ -241,9 +256,20 @@ class ImapSession:
                 changed.add(int(uid))
 
         asked = b"UID FETCH 1:* (UID) (CHANGEDSINCE %d VANISHED)" % modseq
-        if self._commands.run(asked, take).status != "OK":
+        if self._commands.run(asked, take).status != "OK" or (vanished and not self._are_gone(vanished)):
             return None
         return Changes(changed=tuple(sorted(changed)), vanished=tuple(vanished))
+
+    def _are_gone(self, ranges: Sequence[tuple[int, int]]) -> bool:
+        """Whether SEARCH too finds none of them: iCloud tells of mail that is still there (Mailspring-Sync#91)."""
+        if len(ranges) > _MAX_RANGES:
+            return False
+        try:
+            return not self._search(b"UID " + b",".join(b"%d:%d" % bounds for bounds in ranges))
+        except _SEARCH_REFUSED:
+            if self.closed:
+                raise
+            return False
 
     def fetch_overviews(self, uids: Iterable[int], *, with_message_ids: bool = False) -> list[Overview]:
         """Date, size and flags of messages, ascending; UIDs that are gone are left out."""

@@ -96,6 +96,7 @@ def test_greeting_tells_what_is_wrong(greeting: bytes, kind: type[ImapError], co
         (b"{tag} NO [LIMIT] Too many\r\n", ImapBusy, "busy"),
         (b"{tag} NO [INUSE] locked\r\n", ImapBusy, "busy"),
         (b"{tag} NO Too many simultaneous connections. (Failure)\r\n", ImapBusy, "busy"),
+        (b"{tag} NO [ALERT] Too many simultaneous connections. (Failure)\r\n", ImapBusy, "busy"),
         (b"* BYE Too many connections\r\nHANGUP", ImapBusy, "busy"),
         (b"HANGUP", ImapUnreachable, "closed the connection"),
         (b"{tag} BAD what\r\n", ImapLoginRefused, "user name or password"),
