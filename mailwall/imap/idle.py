@@ -9,6 +9,7 @@ import socket
 from mailwall.imap.commands import Commands, Completion
 
 RENEW_SECONDS = 28 * 60  # servers hang up after 30 minutes of it
+REST_SECONDS = 1.0  # for an answer of which a line is here: a literal may be promised and never come
 _NEWS = re.compile(rb"\* \d+ (EXISTS|EXPUNGE|FETCH)|\* VANISHED", re.IGNORECASE)
 
 
@@ -41,8 +42,11 @@ class Idle:
     def poll(self) -> bool:
         """Read what has arrived, without waiting; whether mail came, went or changed. Raises ImapError when cut off."""
         news = False
-        while self._commands.wire.receive_available():
+        wire = self._commands.wire
+        while wire.receive_available():
+            wire.set_job_deadline(REST_SECONDS)
             answer = self._commands.next()
+            wire.set_job_deadline(None)
             if isinstance(answer, Completion):
                 raise self._commands.refused(answer)
             news |= bool(_NEWS.match(answer.texts[0]))

@@ -65,7 +65,7 @@ class _Check:
 
     def greeting(self, seconds: float) -> str:
         patience = min(_GREETING_SECONDS, self._settings.connect_timeout_seconds, seconds)
-        self._client = connect.greet(self._opened(), self._settings, timeout_seconds=patience)
+        self._client = connect.greet(self._opened(), self._settings, timeout_seconds=patience, job_seconds=seconds)
         return ""
 
     def sign_in(self, seconds: float) -> str:

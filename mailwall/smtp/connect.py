@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import math
 import smtplib
 import socket
 import time
@@ -28,16 +29,17 @@ from mailwall.smtp.errors import (
     sign_in_refused,
 )
 
-_SLOWEST_BYTES_PER_SECOND = 16 * 1024
+SLOWEST_BYTES_PER_SECOND = 16 * 1024
 _MAX_LINE_BYTES = 64 * 1024
 
 
 class _Lines:
     """Answer lines with one deadline each, however slowly they drip; smtplib reads from it as from a file."""
 
-    def __init__(self, sock: socket.socket, patience_seconds: float) -> None:
+    def __init__(self, sock: socket.socket, patience_seconds: float, job_ends_at: float) -> None:
         self.sock = sock
         self.patience_seconds = patience_seconds
+        self.job_ends_at = job_ends_at
         self._buffer = bytearray()
 
     @property
@@ -45,7 +47,9 @@ class _Lines:
         return len(self._buffer)
 
     def readline(self, limit: int = -1) -> bytes:
-        deadline = time.monotonic() + self.patience_seconds
+        deadline = min(time.monotonic() + self.patience_seconds, self.job_ends_at)
+        if time.monotonic() >= deadline:
+            raise TimeoutError
         while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) < _MAX_LINE_BYTES:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -75,9 +79,9 @@ class Client(smtplib.SMTP):
         self.closed = False
         self._attach(sock)
 
-    def _attach(self, sock: socket.socket) -> None:
+    def _attach(self, sock: socket.socket, job_ends_at: float = math.inf) -> None:
         self.sock = sock
-        self.lines = _Lines(sock, self.settings.read_timeout_seconds)
+        self.lines = _Lines(sock, self.settings.read_timeout_seconds, job_ends_at)
         self.file = self.lines
         self.helo_resp = self.ehlo_resp = None
         self.esmtp_features = {}
@@ -87,12 +91,16 @@ class Client(smtplib.SMTP):
         """How long each answer may take from here on."""
         self.lines.patience_seconds = seconds
 
+    def set_job_deadline(self, seconds: float | None) -> None:
+        """From now on all answers together may take so long, however many lines they have; None: no limit."""
+        self.lines.job_ends_at = math.inf if seconds is None else time.monotonic() + seconds
+
     def send(self, s: bytes | str) -> None:  # type: ignore[override]
         """Send all of it; a long message may take its time, a stalled one may not."""
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("closed")
         raw = s.encode("utf-8") if isinstance(s, str) else s
-        self.sock.settimeout(self.lines.patience_seconds + len(raw) / _SLOWEST_BYTES_PER_SECOND)
+        self.sock.settimeout(self.lines.patience_seconds + len(raw) / SLOWEST_BYTES_PER_SECOND)
         self.sock.sendall(raw)
 
     def getreply(self) -> tuple[int, bytes]:
@@ -120,13 +128,17 @@ class Client(smtplib.SMTP):
         if self.lines.pending_bytes:
             self.close()
             raise SmtpTlsFailed(SmtpTlsFailed.MSGID_INJECTED, where)
-        self._attach(dial.wrap_tls(self.lines.sock, self.settings))
+        self._attach(dial.wrap_tls(self.lines.sock, self.settings), self.lines.job_ends_at)
         self.ehlo_or_helo_if_needed()
 
 
-def greet(sock: socket.socket, settings: ServerSettings, *, timeout_seconds: float) -> Client:
-    """Read the greeting and say EHLO; neither encrypted by STARTTLS nor signed in. Raises SmtpError."""
+def greet(sock: socket.socket, settings: ServerSettings, *, timeout_seconds: float, job_seconds: float) -> Client:
+    """Read the greeting and say EHLO; neither encrypted by STARTTLS nor signed in. Raises SmtpError.
+
+    job_seconds: for this and all that follows, until set_job_deadline().
+    """
     client = Client(sock, settings)
+    client.set_job_deadline(job_seconds)
     where = {"host": settings.host, "port": settings.port}
     client.set_patience(timeout_seconds)
     with translated(settings, client):

@@ -32,6 +32,8 @@ _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 _BAD_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f<>]")
 _ANSWER_SECONDS = 60.0  # a server may scan the mail before it answers (RFC 5321 §4.5.3.2.6 would allow ten minutes)
 _GOODBYE_SECONDS = 2.0
+OPEN_SECONDS = 60.0  # from the greeting to the sign-in
+JOB_SECONDS = 300.0  # for one mail, and as long as its bytes may take
 
 
 def submit(settings: ServerSettings, sender: str, receivers: Sequence[str], raw_message: bytes) -> SubmitResult:
@@ -65,6 +67,7 @@ class SmtpSession:
         if self._client.closed:
             return
         self._client.set_patience(_GOODBYE_SECONDS)
+        self._client.set_job_deadline(_GOODBYE_SECONDS)
         with contextlib.suppress(OSError, smtplib.SMTPException):
             self._client.docmd("QUIT")
         self._client.close()
@@ -87,6 +90,7 @@ class SmtpSession:
         """
         raw = _LINE_END.sub(b"\r\n", raw_message)
         client, settings = self._client, self._settings
+        client.set_job_deadline(JOB_SECONDS + len(raw) / connect.SLOWEST_BYTES_PER_SECOND)
         with connect.translated(settings, client):
             envelope = self._envelope(sender, receivers)
             options = self._options(raw, envelope)
@@ -205,7 +209,8 @@ def _open(settings: ServerSettings) -> Client:
     try:
         if settings.security == "tls":
             sock = connect.encrypt_first(sock, settings)
-        client = connect.greet(sock, settings, timeout_seconds=settings.connect_timeout_seconds)
+        patience = settings.connect_timeout_seconds
+        client = connect.greet(sock, settings, timeout_seconds=patience, job_seconds=OPEN_SECONDS)
         if settings.security == "starttls":
             connect.encrypt_now(client)
         connect.sign_in(client)

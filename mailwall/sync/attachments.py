@@ -34,6 +34,8 @@ from mailwall.team.models import User
 
 logger = logging.getLogger(__name__)
 
+DEADLINE_SECONDS = 3600.0  # a server that drips may not hold one of the two places for longer
+
 Produce = Callable[[ImapSession, int], Iterator[bytes]]
 
 
@@ -136,7 +138,7 @@ def _resumed(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _connected(account: EmailAccount, find: Callable[[ImapSession], int], produce: Produce) -> Iterator[bytes]:
     with download_slot(account.pk):
         try:
-            with open_session(connection.imap_settings(account)) as session:
+            with open_session(connection.imap_settings(account), job_deadline_seconds=DEADLINE_SECONDS) as session:
                 uid = find(session)
                 yield from (chunk for chunk in produce(session, uid) if chunk)
         except DownloadError:

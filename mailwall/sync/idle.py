@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY_SECONDS = 5.0
 CONNECT_THREADS = 8
+CONNECT_SECONDS = 60.0  # from dialling to idling: a server that drips may not hold a thread
 QUIET_SECONDS = 1.0  # news of one account within it are one word
 RETRY_SECONDS = (30.0, 120.0, 600.0, 1800.0)
 WITHOUT_IDLE_SECONDS = 24 * 3600.0
@@ -147,12 +148,14 @@ class Watcher:
         """In the pool: may take as long as a slow server needs."""
         session = None
         try:
-            session = open_session(_settings(watched.target.account_id))
+            settings = _settings(watched.target.account_id)
+            session = open_session(settings, job_deadline_seconds=CONNECT_SECONDS)
             if "IDLE" not in session.capabilities:
                 raise NoIdle
             session.examine(watched.target.raw_name)
             idle = session.idle()
             news = idle.start()
+            session.wire.set_job_deadline(None)
         except MailwallError as error:
             self._give_up(watched, session, error)
         except Exception:
@@ -164,8 +167,10 @@ class Watcher:
     def _renew(self, watched: _Watched, session: ImapSession, idle: imap_idle.Idle) -> None:
         """In the pool: servers hang up after half an hour of it."""
         try:
+            session.wire.set_job_deadline(CONNECT_SECONDS)
             news = idle.stop()
             news |= idle.start()
+            session.wire.set_job_deadline(None)
         except MailwallError as error:
             self._give_up(watched, session, error)
         else:
