@@ -1,9 +1,11 @@
-"""Rows for `./bench sync` in the installation under test: a user, an account, 500 contacts. Or counts messages."""
+"""The installation under test of `./bench sync`: `seed` a user, an account, 500 contacts; `synchronise`; `count`."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import django
@@ -11,9 +13,13 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailwall.config.settings")
 django.setup()
 
-from mailwall.contacts.models import Contact, ContactAddress  # noqa: E402 -- needs the line above
+from django.db import connection  # noqa: E402 -- needs the line above
+
+from mailwall.contacts.models import Contact, ContactAddress  # noqa: E402
 from mailwall.email_accounts.models import EmailAccount  # noqa: E402
+from mailwall.mailstore import search_index  # noqa: E402
 from mailwall.mailstore.models import Message  # noqa: E402
+from mailwall.sync import services  # noqa: E402
 from mailwall.team.models import User  # noqa: E402
 from mailwall.web import secrets  # noqa: E402
 
@@ -32,7 +38,24 @@ def seed(port: int, user: str, password: str) -> None:
     )
 
 
-if sys.argv[1] == "count":
-    print(Message.objects.count())
+def synchronise() -> None:
+    """As a worker does, in this process: from the first look at the account to the last message."""
+    account = EmailAccount.objects.get()
+    begun, begun_cpu = time.perf_counter(), time.process_time()
+    while services.sync_account(account.pk).more:
+        pass
+    wall_seconds, cpu_seconds = time.perf_counter() - begun, time.process_time() - begun_cpu
+    print(json.dumps({"wall_seconds": wall_seconds, "cpu_seconds": cpu_seconds}))
+
+
+def count() -> None:
+    """Messages, and how many of them the search index has."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM {search_index.MESSAGES}")
+        print(Message.objects.count(), cursor.fetchone()[0])
+
+
+if sys.argv[1] == "seed":
+    seed(int(sys.argv[2]), sys.argv[3], sys.argv[4])
 else:
-    seed(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    {"synchronise": synchronise, "count": count}[sys.argv[1]]()

@@ -23,7 +23,8 @@ PASSWORD = "s3cret-Pa55"
 class Dovecot:
     """port: plain with STARTTLS where a certificate is given; tls_port: TLS, 0 without one.
 
-    capabilities: replaces what the server offers, '' for its own. Use as a context manager, or call stop().
+    capabilities: replaces what the server offers, '' for its own. compress: offers COMPRESS=DEFLATE. Use as a context
+    manager, or call stop().
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Dovecot:
         special_use: bool = True,
         max_connections: int = 500,
         plaintext: bool = True,
+        compress: bool = False,
     ) -> None:
         self.base = Path(tempfile.mkdtemp(prefix="dovecot-"))
         self.base.chmod(0o755)
@@ -45,6 +47,7 @@ class Dovecot:
         self._special_use = special_use
         self._max_connections = max_connections
         self._plaintext = plaintext
+        self._compress = compress
         mail = self.base / "mail"
         mail.mkdir()
         if os.getuid() == 0:
@@ -191,7 +194,8 @@ class Dovecot:
             f"userdb {{\n  driver = static\n  args = uid={owner} gid={owner} home={self.base}/mail/%u\n}}",
             f"service imap-login {{\n  inet_listener imap {{\n    port = {self.port}\n  }}",
             f"  inet_listener imaps {{\n    port = {self.tls_port}\n    ssl = yes\n  }}\n}}",
-            "service imap {\n  process_limit = 500\n}",
+            f"service imap {{\n  process_limit = {self._max_connections}\n}}",
+            "protocol imap {\n  mail_plugins = $mail_plugins imap_zlib\n}" if self._compress else "",
         ]
         if not self._plaintext:
             # loopback counts as secure unless said otherwise
