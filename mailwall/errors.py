@@ -8,11 +8,13 @@ class MailwallError(Exception):
 
     code: stable name for programs (`imap_timeout`); message: one sentence for people, never with a secret;
     retryable: the same call may work later; counts_as_failed_attempt: an account's failed attempts grow by it.
+    stage: how far talking to a server had come, where that is known.
     """
 
     code = "error"
     retryable = False
     counts_as_failed_attempt = False
+    stage = ""
 
     def __init__(self, message: str = "", *, code: str | None = None, details: str = "") -> None:
         super().__init__(message)

@@ -9,7 +9,7 @@ from django.apps import apps
 
 STAIRS = [
     {"config"},
-    {"demo", "operations"},
+    {"demo", "operations", "health"},
     {"sequences"},
     {"sync", "wall", "dashboard", "sending"},
     {"assignment"},

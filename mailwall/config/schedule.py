@@ -11,9 +11,11 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
 from mailwall.assignment import tasks as assignment_tasks
+from mailwall.health import beats, tallies
 from mailwall.sending import tasks as sending_tasks
 from mailwall.sequences import tasks as sequence_tasks
 from mailwall.sync import tasks as sync_tasks
+from mailwall.web import clock
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +39,14 @@ def entries() -> list[Entry]:
         Entry("drop old runs", 3600.0, sync_tasks.tidy),
         Entry("deliver due mail", sending_tasks.TICK_SECONDS, sending_tasks.tick),
         Entry("tidy the outbox", sending_tasks.TIDY_SECONDS, sending_tasks.tidy),
+        Entry("add up old tallies", 3600.0, _tidy_health),
     ]
+
+
+def _tidy_health() -> None:
+    now = clock.now()
+    tallies.fold_old(now)
+    beats.forget_old(now)
 
 
 def run_due(schedule: list[Entry]) -> None:

@@ -137,7 +137,8 @@ WEB_PROCESSES = env_int("MAILWALL_WEB_PROCESSES", 1, low=1, high=64)
 WEB_THREADS = env_int("MAILWALL_WEB_THREADS", 32, low=1, high=512)
 WORKER_CONCURRENCY = env_int("MAILWALL_WORKER_CONCURRENCY", 4, low=1, high=256)
 PUSH_CONNECTIONS = env_int("MAILWALL_PUSH_CONNECTIONS", 1000, low=0, high=100_000)
-LEASE_SECONDS = 120
+METRICS_TOKEN = env_text("MAILWALL_METRICS_TOKEN")
+LEASE_SECONDS = env_int("MAILWALL_LEASE_SECONDS", 120, low=2, high=3_600)
 
 # -- Django
 
@@ -145,6 +146,7 @@ INSTALLED_APPS = [
     "mailwall.config.apps.ConfigConfig",
     "mailwall.demo",
     "mailwall.operations",
+    "mailwall.health",
     "mailwall.sequences",
     "mailwall.dashboard",
     "mailwall.wall",

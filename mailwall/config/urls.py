@@ -21,6 +21,7 @@ urlpatterns = [
     path("", include("mailwall.wall.urls")),
     path("", include("mailwall.dashboard.urls")),
     path("", include("mailwall.sequences.urls")),
+    path("", include("mailwall.health.urls")),
 ]
 
 handler400 = "mailwall.web.views.bad_request"

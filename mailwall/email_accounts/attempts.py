@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from mailwall.email_accounts import defaults, notices, rules
+from mailwall.email_accounts import defaults, hooks, notices, rules
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.errors import MailwallError
 
@@ -76,6 +76,7 @@ def record_failure(account_id: int, token: str | None, error: MailwallError, now
         account.save(update_fields=_WRITTEN)
         if account.state != before:
             notices.tell_needs_you(account)
+        hooks.tell_attempt_failed(account_id, error)
     _settle_default(account, before)
     logger.info("attempt failed", extra={"account_id": account_id, "code": error.code, "state": account.state})
     return _attempt(account)

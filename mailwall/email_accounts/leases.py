@@ -10,9 +10,9 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q
 from django.db.models.functions import Now
 
+from mailwall.email_accounts import hooks
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.errors import MailwallError
 
@@ -27,9 +27,14 @@ class LeaseLost(MailwallError):
 def take_lease(account_id: int) -> str | None:
     """Take the account for LEASE_SECONDS and give the token, or None while another worker holds it."""
     token = secrets.token_hex(16)
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    taken = EmailAccount.objects.connected().filter(free, pk=account_id)
-    return token if taken.update(lease_token=token, lease_until=_end()) else None
+    mine = {"lease_token": token, "lease_until": _end()}
+    account = EmailAccount.objects.connected().filter(pk=account_id)
+    if account.filter(lease_until__isnull=True).update(**mine):
+        return token
+    if account.filter(lease_until__lt=Now()).update(**mine):
+        hooks.tell_lease_taken_over(account_id)
+        return token
+    return None
 
 
 def renew_lease(account_id: int, token: str) -> bool:

@@ -23,6 +23,7 @@ from mailwall.imap.session import ImapSession, open_session
 from mailwall.mailstore.models import DeliveryState
 from mailwall.sending import hooks, rules, services
 from mailwall.sending.models import CopyState, Outgoing, OutgoingContent, OutgoingState
+from mailwall.web.run_ids import logged_as
 from mailwall.web.secrets import SecretUnreadable
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class _Sent:
         return bool(self.session.search_message_ids([row.message_id_header]))
 
 
+@logged_as("file")
 def work_account(account_id: int, *, stopping: Callable[[], bool] = lambda: False) -> None:
     """Do what is due in one account's Sent folder. Several workers may: each mail is claimed in the database."""
     account = EmailAccount.objects.filter(pk=account_id).first()

@@ -20,11 +20,13 @@ from mailwall.sending.models import Outgoing
 from mailwall.smtp.errors import SmtpError, SmtpLoginRefused, SmtpOutcomeUnknown
 from mailwall.smtp.submit import SmtpSession
 from mailwall.smtp.types import SubmitResult
+from mailwall.web.run_ids import logged_as
 from mailwall.web.secrets import SecretUnreadable
 
 logger = logging.getLogger(__name__)
 
 
+@logged_as("send")
 def deliver_account(account_id: int, *, stopping: Callable[[], bool] = lambda: False) -> int:
     """Hand over all that is due from one account; gives how many mails the server took.
 

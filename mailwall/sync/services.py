@@ -25,6 +25,7 @@ from mailwall.sync.batches import Work
 from mailwall.sync.models import SyncRun
 from mailwall.sync.passes import Pass, Turn
 from mailwall.sync.runs import request_download
+from mailwall.web.run_ids import logged_as
 
 __all__ = ["SyncOutcome", "request_download", "sync_account", "wait_for_run"]
 
@@ -56,6 +57,7 @@ class SyncOutcome:
     error_message: str = ""
 
 
+@logged_as("sync")
 def sync_account(
     account_id: int,
     *,
@@ -117,8 +119,9 @@ def _pass(server: ServerSettings, work: Work, turn: Turn, *, list_folders: bool)
                 complete = Pass(session, work, turn, now=timezone.now()).run(list_folders=list_folders)
                 turn.more_history = complete and _fetch_history(session, work, turn)
                 return complete
-        except ImapUnreachable:
-            if not signed_in or attempt == 2:
+        except MailwallError as error:
+            error.stage = "read" if signed_in else ""
+            if not signed_in or attempt == 2 or not isinstance(error, ImapUnreachable):
                 raise
             logger.info("connection was cut, one more try", extra={"account_id": work.account.pk})
     return False
@@ -161,6 +164,8 @@ def _end_well(work: Work, turn: Turn, *, started_at: datetime, complete: bool) -
             made_due = asked_at if asked_at != work.account.next_sync_at else None  # by news that came meanwhile
             next_sync_at = _soonest(next_sync_at, next_slice_at, backfill.resumes_at(account_id, now), made_due)
         leases.release_lease(account_id, work.token, next_sync_at)
+    if counts.new:
+        logger.info("messages came", extra={"new": counts.new, "assigned": counts.assigned, "more": unfinished})
     return SyncOutcome(
         account_id=account_id,
         state="done",

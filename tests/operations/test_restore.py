@@ -100,7 +100,7 @@ def test_a_fresh_machine_opens_passwords_with_the_old_key_and_says_what_to_do_wi
     with_key.data.mkdir()
     shutil.copy(on_sqlite.data / "secret.key", with_key.data)
     assert "do not open" not in restore(with_key, tmp_path / "b")
-    assert "ok      key" in with_key.ok("doctor", "--no-network")
+    assert "✔ key\n" in with_key.ok("doctor", "--no-network")
 
 
 def test_it_refuses_while_mailwall_runs_there(on_sqlite, tmp_path):
@@ -147,7 +147,7 @@ def test_a_backup_of_an_older_mailwall_is_brought_up_to_date(on_sqlite, tmp_path
     on_sqlite.python(older)
     fresh = Installation(data=tmp_path / "fresh")
     restore(fresh, tmp_path / "old")
-    assert "ok      migrations" in fresh.ok("doctor", "--no-network")
+    assert "✔ migrations" in fresh.ok("doctor", "--no-network")
 
 
 def test_passphrases_are_asked_for_and_must_not_be_short(on_sqlite, tmp_path):

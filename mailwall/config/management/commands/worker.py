@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
@@ -14,18 +15,21 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 from huey import Huey
 from huey.consumer import Consumer
 
 from mailwall import queue
 from mailwall.config import schedule
+from mailwall.health import beats
 from mailwall.operations import running
 from mailwall.sync import idle
 from mailwall.sync import tasks as sync_tasks
 
 logger = logging.getLogger(__name__)
 
+BEAT_SECONDS = 10.0
 STOP_SECONDS = 6.0  # `up` promises to be gone within ten
 
 
@@ -93,7 +97,7 @@ def _watch() -> None:
 
 
 def _tick_until_stopped(consumers: list[QuietConsumer]) -> None:
-    entries = schedule.entries()
+    entries = [*schedule.entries(), _beats()]
     next_health_check = time.monotonic() + 10
     while not queue.stopping.wait(0.5):
         schedule.run_due(entries)
@@ -103,6 +107,12 @@ def _tick_until_stopped(consumers: list[QuietConsumer]) -> None:
                 consumer.check_worker_health()
 
 
+def _beats() -> schedule.Entry:
+    """Written last, after a whole round of ticks: it tells that they happen."""
+    started_at = timezone.now()
+    return schedule.Entry("tell that it lives", BEAT_SECONDS, lambda: beats.beat("worker", started_at))
+
+
 def _stop(consumers: list[QuietConsumer]) -> None:
     """Let running tasks reach their next batch, then go: what is left is picked up again from the database."""
     threads = [threading.Thread(target=consumer.stop, kwargs={"graceful": True}) for consumer in consumers]
@@ -110,6 +120,8 @@ def _stop(consumers: list[QuietConsumer]) -> None:
         thread.start()
     for thread in threads:
         thread.join(STOP_SECONDS + 1)
+    with contextlib.suppress(DatabaseError):
+        beats.stop("worker")
     close_old_connections()
     logger.info("worker stopped")
     os._exit(0)  # a thread that waits for a silent mail server must not hold the process
