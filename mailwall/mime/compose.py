@@ -18,7 +18,7 @@ from mailwall.mime.charsets import clean
 from mailwall.mime.fields import HeaderInvalid
 from mailwall.mime.types import Address, Draft, DraftFile
 
-__all__ = ["HeaderInvalid", "bcc_line", "compose", "with_files"]
+__all__ = ["HeaderInvalid", "bcc_line", "compose", "text_part", "with_files"]
 
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,80}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")
 _LINE_ENDS = re.compile("\r\n|\r|\n")
@@ -73,9 +73,9 @@ def _further(name: str, value: str) -> str:
 def _root(draft: Draft) -> bytes:
     inline = [file for file in draft.files if file.content_id]
     attached = [file for file in draft.files if not file.content_id]
-    body = _text("plain", draft.text)
+    body = text_part("plain", draft.text)
     if draft.html:
-        html = _text("html", draft.html)
+        html = text_part("html", draft.html)
         if inline:
             html = _multipart("related", [html, *map(_file, inline)], 'type="text/html"')
         body = _multipart("alternative", [body, html])
@@ -89,7 +89,7 @@ def _multipart(kind: str, parts: Sequence[bytes], more: str = "") -> bytes:
     return head + b"".join(opened + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()
 
 
-def _text(kind: str, text: str) -> bytes:
+def text_part(kind: str, text: str) -> bytes:
     """A body of text in the shortest encoding that survives every server on the way."""
     text = _LINE_ENDS.sub("\n", clean(text))
     raw = (text if text.endswith("\n") or not text else text + "\n").encode()

@@ -16,6 +16,7 @@ import nh3
 
 from mailwall.mime.charsets import clean
 from mailwall.mime.html_text import html_to_text, is_excessive
+from mailwall.mime.pixels import is_pixel
 from mailwall.mime.quotes import mark_quotes, split_quoted
 
 __all__ = ["clean_html", "clean_written_html", "html_to_text", "is_blank_html", "split_quoted"]
@@ -89,7 +90,8 @@ _URL_SPACES = re.compile(r"[\x00-\x20]+")
 def clean_html(source: str, fold_quotes: bool = False, *, forwarded: bool = False) -> str:
     """Harmless HTML of a foreign mail. Never raises; linear in practice, sources beyond MAX_CLEAN_LENGTH are cut.
 
-    Remote images come out as `<img data-remote-src>`, attached ones as `<img data-cid>`. fold_quotes wraps what was
+    Remote images come out as `<img data-remote-src>`, attached ones as `<img data-cid>`; what measures opens for a
+    Mailwall goes. fold_quotes wraps what was
     quoted from earlier mails in `<details class="quoted">`, unless in doubt; forwarded: the quoted part is the news.
     """
     source = clean(source[:MAX_CLEAN_LENGTH])
@@ -218,6 +220,9 @@ _SOURCE = re.compile(r' src="([^"]*)"')
 
 
 def _without_source(match: re.Match[str]) -> str:
+    source = _SOURCE.search(match[1])
+    if source and is_pixel(source[1]):
+        return ""
     attributes = _SOURCE.sub(_rename_source, match[1])
     return f"<img{attributes}>"
 

@@ -21,6 +21,7 @@ from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.imap.errors import ImapError, ImapFolderGone
 from mailwall.imap.session import ImapSession, open_session
 from mailwall.mailstore.models import DeliveryState
+from mailwall.mime.pixels import without_pixel
 from mailwall.sending import hooks, rules, services
 from mailwall.sending.models import CopyState, Outgoing, OutgoingContent, OutgoingState
 from mailwall.web.run_ids import logged_as
@@ -160,7 +161,9 @@ def _file(sent: _Sent, row: Outgoing) -> None:
         elif _claimed(row).update(copy_attempts=F("copy_attempts") + 1):
             content = OutgoingContent.objects.filter(outgoing=row).first()
             if content is not None:
-                raw = bytes(content.raw_bcc) + bytes(content.raw)
+                # the sender's own reading must not count as an opening
+                raw = without_pixel(bytes(content.raw)) if row.automatic else bytes(content.raw)
+                raw = bytes(content.raw_bcc) + raw
                 sent.session.append(sent.raw_name, raw, flags=("\\Seen",), internaldate=sent_at)
             _settle_copy(row, CopyState.FILED)
     except ImapFolderGone:

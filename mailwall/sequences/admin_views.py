@@ -1,4 +1,4 @@
-"""Settings › Sequences, for administrators: addresses that want no mail, and holidays."""
+"""Settings › Sequences, for administrators: addresses that want no mail, holidays, opens."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from mailwall.sequences import suppressions
-from mailwall.sequences.forms import HolidayForm, LiftForm, SuppressionForm
+from mailwall.sequences import opens, suppressions
+from mailwall.sequences.forms import HolidayForm, LiftForm, OpensForm, SuppressionForm
 from mailwall.sequences.models import Holiday, Suppression
 from mailwall.sequences.views import SignedIn, sequence_page
 from mailwall.team import queries as team_queries
+from mailwall.team import services as team_services
 
 SHOWN = 200
 
@@ -78,6 +79,24 @@ def remove_holiday(request: SignedIn, holiday_id: int) -> HttpResponse:
     Holiday.objects.filter(pk=holiday_id).delete()
     messages.success(request, _("The holiday was removed."))
     return redirect("sequences:holidays")
+
+
+@sequence_page
+@require_http_methods(["GET", "HEAD", "POST"])
+def opens_allowed(request: SignedIn) -> HttpResponse:
+    """Whether sequences may measure opens at all."""
+    _require_admin(request)
+    form = OpensForm(request.POST or None, initial={"is_allowed": opens.may_be_measured()})
+    if request.method == "POST":
+        is_allowed = request.POST.get("is_allowed") is not None
+        team_services.update_workspace(request.user, may_measure_opens=is_allowed)
+        words = (
+            _("Sequences may measure opens now, where their owners switch it on."),
+            _("Opens are not measured any more."),
+        )
+        messages.success(request, words[0] if is_allowed else words[1])
+        return redirect("sequences:opens")
+    return render(request, "sequences/opens.html", {"form": form, "has_address": opens.have_an_address()})
 
 
 def _status(form: Any) -> int:

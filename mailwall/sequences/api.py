@@ -11,7 +11,7 @@ from ninja import Router
 from mailwall.email_accounts.errors import sentence
 from mailwall.errors import MailwallError
 from mailwall.sending.errors import SendingInactive
-from mailwall.sequences import enrolling, queries, schemas, services, tasks, wording
+from mailwall.sequences import enrolling, opens, queries, schemas, services, tasks, wording
 from mailwall.sequences.errors import ChangeRefused, NotTheOwner, SequenceInvalid, SequenceNotFound, SequencesOff
 from mailwall.web.rest import DEFAULT_LIMIT, PROBLEMS, ApiProblem, Page, clamp_limit, decode_cursor, encode_cursor
 
@@ -118,7 +118,8 @@ def change_enrolment(request: HttpRequest, enrolment_id: int, payload: schemas.E
 
 def _whole(sequence: Any) -> dict[str, Any]:
     steps, numbers = queries.steps_of(sequence), queries.numbers_of(sequence)
-    return {**schemas.sequence_fields(sequence, steps, numbers), "enrolled": queries.counts_of(sequence).by_state}
+    fields = schemas.sequence_fields(sequence, steps, numbers, with_opens=opens.are_shown(sequence))
+    return {**fields, "enrolled": queries.counts_of(sequence).by_state}
 
 
 def _problem(error: MailwallError) -> Exception:

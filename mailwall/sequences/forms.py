@@ -8,12 +8,13 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from mailwall.contacts.rules import KEEP
 from mailwall.email_accounts.models import EmailAccount
-from mailwall.sequences import queries, wording
+from mailwall.sequences import opens, queries, wording
 from mailwall.sequences.errors import SequenceInvalid
 from mailwall.sequences.models import Sequence as SequenceRow
 from mailwall.sequences.models import Sharing, Step
-from mailwall.sequences.rules import EMAIL, TASK, WAIT, StepInput
+from mailwall.sequences.rules import EMAIL, TASK, WAIT, Problem, StepInput
 from mailwall.sequences.services import SequenceInput, WindowInput
 from mailwall.team.forms import time_zone_field
 from mailwall.team.models import User
@@ -73,6 +74,13 @@ class RulesForm(forms.Form):
     end_on_company_reply = forms.BooleanField(
         label=_("Also end it when anybody of the contact's company writes"), required=False
     )
+    measure_opens = forms.BooleanField(
+        label=_("Measure opens"), required=False,
+        help_text=_(
+            "Each email then carries a hidden picture that tells Mailwall when it is opened. The receivers are not "
+            "asked, and in many countries the law wants their consent. Only sums per step are shown."
+        ),
+    )  # fmt: skip
     quiet_days = _number(
         _("Days to hold after a colleague's email"), min_value=0, initial=7,
         help_text=_("Whoever had an email from a colleague within these days begins later, unless you say otherwise."),
@@ -85,9 +93,19 @@ class RulesForm(forms.Form):
         self.fields["zone"].required = False
         zones = self.fields["zone"].choices  # type: ignore[attr-defined]
         self.fields["zone"].choices = [("", _("The workspace's time zone")), *zones]  # type: ignore[attr-defined]
+        self._offer_opens()
         if owner.team_id is None:
             kept = [choice for choice in Sharing.choices if choice[0] != Sharing.TEAM]
             self.fields["sharing"].choices = kept  # type: ignore[attr-defined]
+
+    def _offer_opens(self) -> None:
+        """Only where the workspace allows it; switching off stays possible without an address."""
+        if not opens.may_be_measured():
+            del self.fields["measure_opens"]
+        elif not opens.have_an_address():
+            field = self.fields["measure_opens"]
+            field.disabled = not self.initial.get("measure_opens")
+            field.help_text = wording.say_problem(Problem(field="measure_opens", code="opens_no_address"))
 
     @staticmethod
     def values_of(sequence: SequenceRow) -> dict[str, Any]:
@@ -96,7 +114,11 @@ class RulesForm(forms.Form):
             name: getattr(sequence, name)
             for name in ("name", "daily_cap", "domain_cap", "end_on_company_reply", "quiet_days", "sharing", "zone")
         }
-        values |= {"account": sequence.account_id, "when": IN_WINDOW if window else AT_ONCE}
+        values |= {
+            "account": sequence.account_id,
+            "measure_opens": sequence.measures_opens,
+            "when": IN_WINDOW if window else AT_ONCE,
+        }
         if window:
             values |= {"days": sorted(window.days), "opens": window.opens, "closes": window.closes}
         return values
@@ -116,6 +138,7 @@ class RulesForm(forms.Form):
             daily_cap=found["daily_cap"],
             domain_cap=found["domain_cap"],
             end_on_company_reply=found["end_on_company_reply"],
+            measures_opens=found.get("measure_opens", KEEP),
             quiet_days=found["quiet_days"],
             sharing=found["sharing"],
         )
@@ -178,6 +201,13 @@ StepForm = EmailStepForm | WaitStepForm | TaskStepForm
 STEP_FORMS: dict[str, type[EmailStepForm] | type[WaitStepForm] | type[TaskStepForm]] = {
     EMAIL: EmailStepForm, WAIT: WaitStepForm, TASK: TaskStepForm,
 }  # fmt: skip
+
+
+class OpensForm(forms.Form):
+    is_allowed = forms.BooleanField(
+        label=_("Allow users to measure opens in their sequences"), required=False,
+        help_text=_("Off: no email has such a picture, and what older ones tell is not counted."),
+    )  # fmt: skip
 
 
 class SuppressionForm(forms.Form):

@@ -1,8 +1,8 @@
 """A step as the mail that one contact gets: fields filled, signature and goodbye link below, headers for robots.
 
-Headers (docs/adr): the outbox marks automatic mail with Auto-Submitted (RFC 3834), so that no responder that keeps the
-rule answers; X-Auto-Response-Suppress tells Exchange the same, but lets absence notes through, which put a step off.
-Precedence: bulk is left out: it stops nothing more, and filters take it for advertising.
+Headers (docs/adr/0009): the outbox marks automatic mail with Auto-Submitted (RFC 3834), so that no responder that keeps
+the rule answers; X-Auto-Response-Suppress tells Exchange the same, but lets absence notes through, which put a step
+off. Precedence: bulk is left out: it stops nothing more, and filters take it for advertising.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from mailwall.contacts.models import Contact
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore.models import Message
+from mailwall.mime.pixels import tag_for
 from mailwall.mime.types import Address
 from mailwall.sending import mail_templates, placeholders, signatures
 from mailwall.sending.types import Letter
@@ -43,14 +44,14 @@ def write(step: Step, contact: Contact, account: EmailAccount, *, thread_subject
 
 
 def letter_of(
-    written: Written, receiver: Address, account: EmailAccount, *, enrolment_id: int, answers: int | None
+    written: Written, receiver: Address, account: EmailAccount, *, enrolment_id: int, answers: int | None, pixel: str
 ) -> Letter:
-    """What the outbox gets. answers: the id of the message whose thread it continues."""
+    """What the outbox gets. answers: the id of the message whose thread it continues. pixel: its address, or ''."""
     return Letter(
         account=account,
         to=(receiver,),
         subject=written.subject,
-        html=written.html + closing(account, suppressions.link_for(enrolment_id)),
+        html=written.html + closing(account, suppressions.link_for(enrolment_id)) + (pixel and tag_for(pixel)),
         in_reply_to=answers,
         with_signature=False,  # it stands above the goodbye
     )

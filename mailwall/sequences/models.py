@@ -50,7 +50,7 @@ class Sequence(models.Model):
 
     window_days: ISO week days (1 Monday … 7), empty: no window, steps run at once. zone: '' the workspace's.
     daily_cap: automatic mails of the account a day; domain_cap: of these to one receiving domain. quiet_days: a
-    colleague who wrote within so many days is a reason to hold.
+    colleague who wrote within so many days is a reason to hold. measures_opens: holds while the workspace allows it.
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sequences")
@@ -66,6 +66,7 @@ class Sequence(models.Model):
     daily_cap = models.PositiveIntegerField(null=True, blank=True)
     domain_cap = models.PositiveIntegerField(null=True, blank=True)
     end_on_company_reply = models.BooleanField(default=False)
+    measures_opens = models.BooleanField(default=False)
     quiet_days = models.PositiveIntegerField(default=7)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
@@ -188,7 +189,8 @@ class Outcome(models.TextChoices):
 
 class StepRun(models.Model):
     """A step that ran for an enrolment: once, however many workers and ticks there are. ended_as: the enrolment's end,
-    where this was its last step. message_id: of the mail, to recognise answers from other addresses."""
+    where this was its last step. message_id: of the mail, to recognise answers from other addresses. opens: of its
+    pixel by people; machine_opens: by programs that fetch pictures themselves."""
 
     enrolment = models.ForeignKey(Enrolment, on_delete=models.CASCADE, related_name="runs")
     sequence = models.ForeignKey(Sequence, on_delete=models.CASCADE, related_name="runs")
@@ -202,6 +204,11 @@ class StepRun(models.Model):
     outcome = models.CharField(max_length=9, choices=Outcome.choices)
     ended_as = models.CharField(max_length=12, choices=EnrolmentState.choices, blank=True)
     ran_at = models.DateTimeField()
+    has_pixel = models.BooleanField(default=False)
+    opens = models.PositiveIntegerField(default=0)
+    first_opened_at = models.DateTimeField(null=True, blank=True)
+    last_opened_at = models.DateTimeField(null=True, blank=True)
+    machine_opens = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["enrolment", "step_key"], name="step_runs_once")]

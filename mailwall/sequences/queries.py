@@ -194,7 +194,10 @@ def enrolments_of_contact(viewer: User, contact_ids: Sequence[int]) -> list[Enro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepNumbers:
-    """What became of one step. ended: by state, of those for whom it was the last one."""
+    """What became of one step. ended: by state, of those for whom it was the last one.
+
+    measured: mails with a picture; opened: of these by somebody; opened_by_machines: by nobody else.
+    """
 
     sent: int = 0
     on_its_way: int = 0
@@ -204,10 +207,17 @@ class StepNumbers:
     replied: int = 0
     unsubscribed: int = 0
     stopped: int = 0
+    measured: int = 0
+    opened: int = 0
+    opened_by_machines: int = 0
 
     @property
     def replied_percent(self) -> int:
         return round(100 * self.replied / self.sent) if self.sent else 0
+
+    @property
+    def opened_percent(self) -> int:
+        return round(100 * self.opened / self.measured) if self.measured else 0
 
 
 def numbers_of(sequence: SequenceRow) -> dict[int, StepNumbers]:
@@ -223,6 +233,9 @@ def numbers_of(sequence: SequenceRow) -> dict[int, StepNumbers]:
         replied=Count("pk", filter=Q(ended_as="replied")),
         unsubscribed=Count("pk", filter=Q(ended_as="unsubscribed")),
         stopped=Count("pk", filter=Q(ended_as="stopped")),
+        measured=Count("pk", filter=left & Q(has_pixel=True)),
+        opened=Count("pk", filter=Q(opens__gt=0)),
+        opened_by_machines=Count("pk", filter=Q(opens=0, machine_opens__gt=0)),
     )
     return {row.pop("step_key"): StepNumbers(**row) for row in counted}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from mailwall.sending import placeholders
 
@@ -133,6 +135,35 @@ def position_after_edit(
 def may_change(state: str, wanted: str) -> bool:
     """Whether a person may turn an enrolment in `state` into `wanted`; the same again is no change and fine."""
     return state == wanted or wanted in CHANGES.get(state, frozenset())
+
+
+#: parts of the User-Agent of programs that load the pictures of mails by themselves, or for everybody
+_MACHINES = (
+    "googleimageproxy", "yahoomailproxy", "yahoocachesystem", "barracuda", "proofpoint", "mimecast", "symantec",
+    "messagelabs", "trendmicro", "trend micro", "sophos", "forcepoint", "fireeye", "ironport", "cloudmark", "bot",
+    "crawler", "spider", "scan", "preview", "prefetch", "proxy", "existence discovery", "curl", "wget", "python",
+    "java/", "go-http-client", "okhttp", "libwww", "headless", "axios", "node-fetch",
+)  # fmt: skip
+_APPLE_MAIL_PRIVACY = "mozilla/5.0"  # Apple's relays say this and nothing else
+_TOO_SOON_SECONDS = 10.0
+
+
+def is_machine(agent: str, *, seconds: float) -> bool:
+    """Whether a program opened a mail: by its User-Agent, or so few seconds after the mail left that nobody reads."""
+    name = agent.strip().lower()
+    if seconds < _TOO_SOON_SECONDS or name in ("", _APPLE_MAIL_PRIVACY):
+        return True
+    return any(part in name for part in _MACHINES)
+
+
+def is_reachable(base_url: str) -> bool:
+    """Whether an address of ours means anything to others: no name or number of this very machine."""
+    host = urlsplit(base_url).hostname or ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host not in ("", "localhost") and not host.endswith(".localhost")
+    return not (address.is_loopback or address.is_unspecified)
 
 
 def moved(keys: Sequence[int], key: int, by: int) -> list[int]:

@@ -17,6 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -29,7 +30,7 @@ from mailwall.sending import hooks as sending_hooks
 from mailwall.sending import services as sending_services
 from mailwall.sending.errors import LetterInvalid, SendingInactive
 from mailwall.sending.models import Outgoing
-from mailwall.sequences import endings, letters, planning, queries
+from mailwall.sequences import endings, letters, opens, planning, queries
 from mailwall.sequences.models import (
     Enrolment,
     EnrolmentState,
@@ -190,7 +191,7 @@ def _run_task(account_id: int, ready: Ready) -> int:
             title=ready.step.title,
             created_at=now,
         )
-        _note_run(account_id, ready, outcome=Outcome.DONE, now=now)
+        _note_run(account_id, ready, Outcome.DONE, now)
         if next_run_at is None:
             endings.finish([row.pk], now)
     return 1
@@ -210,7 +211,8 @@ def _send(account_id: int, ready: Ready) -> Outgoing | None:
         _pause(ready, "missing_field")
         return None
     receiver = Address(name=contact.name, address=row.address)
-    letter = letters.letter_of(written, receiver, account, enrolment_id=row.pk, answers=answers)
+    pixel = opens.link_for(row.pk, ready.step.key) if opens.are_measured(row.sequence_id) else ""
+    letter = letters.letter_of(written, receiver, account, enrolment_id=row.pk, answers=answers, pixel=pixel)
     position, _later = planning.next_after(ready, now)
     with transaction.atomic():
         if not _claim(ready, position=position, next_run_at=None, now=now):
@@ -218,16 +220,17 @@ def _send(account_id: int, ready: Ready) -> Outgoing | None:
         outgoing = sending_services.queue_outgoing(
             account.owner, letter, automatic=True, headers=letters.headers_for(row.pk)
         )
-        _note_run(account_id, ready, outcome=Outcome.QUEUED, now=now, outgoing=outgoing)
+        mail = {"outgoing": outgoing, "message_id": outgoing.message_id_header, "has_pixel": bool(pixel)}
+        _note_run(account_id, ready, Outcome.QUEUED, now, **mail)
     return outgoing
 
 
-def _note_run(account_id: int, ready: Ready, *, outcome: str, now: datetime, outgoing: Outgoing | None = None) -> None:
+def _note_run(account_id: int, ready: Ready, outcome: str, now: datetime, **mail: Any) -> None:
     row = ready.enrolment
     StepRun.objects.create(
         enrolment=row, sequence_id=row.sequence_id, step_key=ready.step.key, kind=ready.step.kind,
-        account_id=account_id, contact_id=row.contact_id, domain=planning.domain_of(row.address), outgoing=outgoing,
-        message_id=outgoing.message_id_header if outgoing else "", outcome=outcome, ran_at=now,
+        account_id=account_id, contact_id=row.contact_id, domain=planning.domain_of(row.address), outcome=outcome,
+        ran_at=now, **mail,
     )  # fmt: skip
 
 

@@ -65,6 +65,7 @@ class SequenceIn(Schema):
     daily_cap: int | None = Field(None, ge=0, le=MAX_INT)
     domain_cap: int | None = Field(None, ge=0, le=MAX_INT)
     end_on_company_reply: bool = False
+    measure_opens: bool = False
     quiet_days: int = Field(7, ge=0, le=MAX_INT)
     sharing: SharingName = "own"
 
@@ -77,7 +78,8 @@ class SequencePatch(SequenceIn):
 
 
 class StepOut(Schema):
-    """All steps have all fields; those of another type are empty. numbers: what became of it so far."""
+    """All steps have all fields; those of another type are empty. numbers: what became of it so far; of opens only
+    while they are measured: `measured` mails, `opened` by somebody, `opened_by_machines` by nobody else."""
 
     id: int
     type: Literal["email", "wait", "task"]
@@ -115,6 +117,7 @@ class SequenceOut(Schema):
     daily_cap: int | None
     domain_cap: int | None
     end_on_company_reply: bool
+    measure_opens: bool
     quiet_days: int
     sharing: SharingName
     archived: bool
@@ -186,6 +189,7 @@ def given_of(payload: SequenceIn) -> SequenceInput:
         daily_cap=payload.daily_cap if "daily_cap" in sent else KEEP,
         domain_cap=payload.domain_cap if "domain_cap" in sent else KEEP,
         end_on_company_reply=payload.end_on_company_reply if "end_on_company_reply" in sent else KEEP,
+        measures_opens=payload.measure_opens if "measure_opens" in sent else KEEP,
         quiet_days=payload.quiet_days if "quiet_days" in sent else KEEP,
         sharing=payload.sharing if "sharing" in sent else KEEP,
     )
@@ -205,7 +209,11 @@ def _step_input(step: StepIn) -> StepInput:
 
 
 def sequence_fields(
-    sequence: SequenceRow, steps: Many[Step], numbers: dict[int, StepNumbers] | None = None
+    sequence: SequenceRow,
+    steps: Many[Step],
+    numbers: dict[int, StepNumbers] | None = None,
+    *,
+    with_opens: bool = False,
 ) -> dict[str, Any]:
     """The fields of SequenceOut."""
     return {
@@ -215,12 +223,14 @@ def sequence_fields(
         "email_account": sequence.account_id,
         "state": sequence.state,
         "steps": [
-            _step_fields(step, None if numbers is None else numbers.get(step.key, StepNumbers())) for step in steps
+            _step_fields(step, None if numbers is None else numbers.get(step.key, StepNumbers()), with_opens)
+            for step in steps
         ],
         "window": _window_fields(sequence),
         "daily_cap": sequence.daily_cap,
         "domain_cap": sequence.domain_cap,
         "end_on_company_reply": sequence.end_on_company_reply,
+        "measure_opens": sequence.measures_opens,
         "quiet_days": sequence.quiet_days,
         "sharing": sequence.sharing,
         "archived": sequence.archived_at is not None,
@@ -228,8 +238,9 @@ def sequence_fields(
     }
 
 
-def _step_fields(step: Step, numbers: StepNumbers | None) -> dict[str, Any]:
-    names = ("sent", "on_its_way", "done", "failed", "bounced", "replied", "unsubscribed", "stopped")
+def _step_fields(step: Step, numbers: StepNumbers | None, with_opens: bool) -> dict[str, Any]:
+    names = ["sent", "on_its_way", "done", "failed", "bounced", "replied", "unsubscribed", "stopped"]
+    names += ["measured", "opened", "opened_by_machines"] if with_opens else []
     return {
         "id": step.key,
         "type": step.kind,

@@ -14,7 +14,7 @@ from mailwall.contacts.rules import KEEP, Keep
 from mailwall.email_accounts.models import EmailAccount, Store
 from mailwall.mime.html import clean_written_html
 from mailwall.sending import services as sending_services
-from mailwall.sequences import endings, moving, queries, rules
+from mailwall.sequences import endings, moving, opens, queries, rules
 from mailwall.sequences.errors import SequenceInvalid
 from mailwall.sequences.models import Enrolment, SequenceState, Sharing, Step
 from mailwall.sequences.models import Sequence as SequenceRow
@@ -47,6 +47,7 @@ class SequenceInput:
     daily_cap: int | Keep | None = KEEP
     domain_cap: int | Keep | None = KEEP
     end_on_company_reply: bool | Keep = KEEP
+    measures_opens: bool | Keep = KEEP
     quiet_days: int | Keep = KEEP
     sharing: str | Keep = KEEP
 
@@ -89,6 +90,7 @@ def duplicate_sequence(viewer: User, sequence_id: int, *, name: str) -> Sequence
         copy.pk, copy.owner, copy.version, copy.archived_at = None, viewer, 1, None
         copy._state.adding = True
         copy.name, copy.state, copy.sharing = name[:MAX_NAME], SequenceState.DRAFT, Sharing.OWN
+        copy.measures_opens = False  # who wants that says so
         copy.account = source.account if is_own else _default_account(viewer)
         copy.save()
         for step in steps:
@@ -171,6 +173,8 @@ def _put_fields(sequence: SequenceRow, given: SequenceInput) -> list[Problem]:
             setattr(sequence, field, value)
     if not isinstance(given.end_on_company_reply, Keep):
         sequence.end_on_company_reply = given.end_on_company_reply
+    if not isinstance(given.measures_opens, Keep):
+        problems += _put_opens(sequence, given.measures_opens)
     if not isinstance(given.quiet_days, Keep):
         if not 0 <= given.quiet_days <= MAX_QUIET_DAYS:
             problems.append(Problem(field="quiet_days", code="quiet_range", value=str(MAX_QUIET_DAYS)))
@@ -180,6 +184,16 @@ def _put_fields(sequence: SequenceRow, given: SequenceInput) -> list[Problem]:
             problems.append(Problem(field="sharing", code="no_team"))
         sequence.sharing = given.sharing
     return problems
+
+
+def _put_opens(sequence: SequenceRow, is_wanted: bool) -> list[Problem]:
+    """Switching off is always possible."""
+    if is_wanted and not opens.may_be_measured():
+        return [Problem(field="measure_opens", code="opens_forbidden")]
+    if is_wanted and not opens.have_an_address():
+        return [Problem(field="measure_opens", code="opens_no_address")]
+    sequence.measures_opens = is_wanted
+    return []
 
 
 def _put_account(sequence: SequenceRow, account_id: int | None) -> list[Problem]:

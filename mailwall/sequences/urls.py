@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailwall.sequences import admin_views, enrol_views, goodbye, side_views, step_views, views
+from mailwall.sequences import admin_views, enrol_views, goodbye, pixel, side_views, step_views, views
 
 app_name = "sequences"
 urlpatterns = [
@@ -32,5 +32,7 @@ urlpatterns = [
     path("settings/sequences/<int:suppression_id>/lift/", admin_views.lift, name="lift"),
     path("settings/holidays/", admin_views.holidays, name="holidays"),
     path("settings/holidays/<int:holiday_id>/remove/", admin_views.remove_holiday, name="remove_holiday"),
+    path("opened/<str:token>.gif", pixel.opened, name="opened"),
+    path("settings/sequences/opens/", admin_views.opens_allowed, name="opens"),
     path("unsubscribe/<str:token>/", goodbye.unsubscribe, name="unsubscribe"),
 ]

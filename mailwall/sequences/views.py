@@ -21,7 +21,7 @@ from django_htmx.middleware import HtmxDetails
 
 from mailwall.email_accounts.errors import sentence
 from mailwall.sending.errors import SendingInactive
-from mailwall.sequences import enrolling, listing, queries, services, tasks, wording
+from mailwall.sequences import enrolling, listing, opens, queries, services, tasks, wording
 from mailwall.sequences.errors import ChangeRefused, NotTheOwner, SequenceInvalid, SequenceNotFound, SequencesOff
 from mailwall.sequences.forms import RulesForm, refuse
 from mailwall.sequences.models import Sequence as SequenceRow
@@ -133,6 +133,7 @@ def page_context(viewer: User, sequence: SequenceRow) -> dict[str, Any]:
         "window": queries.window_of(sequence),
         "zone": queries.zone_of(sequence),
         "days": DAYS_SHORT,
+        "has_opens": opens.are_shown(sequence),
         "trouble": listing.trouble_of(sequence),
         "are_on": queries.are_on(),
     }

@@ -31,6 +31,10 @@ def say_problem(problem: Problem) -> str:
         "cap_range": _("Enter a number from 1 to %(value)s, or nothing for no limit."),
         "quiet_range": _("Enter a number of days from 0 to %(value)s."),
         "no_team": _("You belong to no team."),
+        "opens_forbidden": _("This workspace does not measure opens. An administrator can allow it."),
+        "opens_no_address": _(
+            "Receivers cannot reach this Mailwall: set MAILWALL_BASE_URL to its public address first."
+        ),
         "window_days": _("Choose at least one day."),
         "window_hours": _("The window must end later than it begins, on the same day."),
         "zone_unknown": _("There is no such time zone."),

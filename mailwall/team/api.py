@@ -108,6 +108,7 @@ class WorkspaceOut(Schema):
     admins_may_connect: bool
     review_time: TimeOfDay
     time_zone: str
+    may_measure_opens: bool
 
     @staticmethod
     def resolve_review_time(row: Workspace) -> str:
@@ -123,6 +124,7 @@ class WorkspacePatch(Strict):
     admins_may_connect: bool = True
     review_time: TimeOfDay = "03:00"
     time_zone: Annotated[str, Field(max_length=64)] = "UTC"
+    may_measure_opens: bool = False
 
 
 class Paging(Schema):

@@ -82,6 +82,7 @@ class Workspace(models.Model):
     admins_may_connect = models.BooleanField(default=True)
     review_time = models.TimeField(default=time(3, 0))
     time_zone = models.CharField(max_length=64, default="UTC")
+    may_measure_opens = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar = [models.CheckConstraint(condition=models.Q(pk=1), name="workspace_is_one_row")]

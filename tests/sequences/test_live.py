@@ -16,11 +16,15 @@ from django.db import connections
 from mailwall.contacts import services as contact_services
 from mailwall.contacts.rules import ContactInput
 from mailwall.email_accounts.models import EmailAccount
-from mailwall.sending import delivery
+from mailwall.mailstore.models import Message
+from mailwall.mime import pixels
+from mailwall.sending import copies, delivery
+from mailwall.sending.models import Outgoing
 from mailwall.sequences import enrolling, running, services
 from mailwall.sequences.models import Enrolment, StepRun
 from mailwall.sequences.services import SequenceInput
 from mailwall.sync import services as sync_services
+from mailwall.team import services as team_services
 from mailwall.web import secrets
 from tests.cast import make_account, make_cast
 from tests.rig.fixtures import authority, dovecot, mailbox, smtp_sink
@@ -99,6 +103,29 @@ def test_four_mails_over_nine_days_in_one_thread_each_once(life):
     assert mails[2]["References"].split()[0] == first["Message-ID"] and mails[1]["In-Reply-To"] == first["Message-ID"]
     enrolment.refresh_from_db()
     assert enrolment.state == "finished"
+
+
+def test_the_copy_in_sent_has_no_picture_and_is_the_same_mail(life, settings):
+    settings.BASE_URL = "https://crm.ours.example"
+    team_services.update_workspace(life.cast.erin, may_measure_opens=True)
+    services.update_sequence(life.cast.alice, life.sequence.pk, SequenceInput(measures_opens=True))
+    with life.mailbox.dovecot.client(life.mailbox.address) as client:
+        client.create("Sent")
+    life.enrol()
+    life.run()
+    [mail_] = life.sent()
+    assert pixels.FOLDER in mail_.get_body(("html",)).get_content()
+    now = datetime.now(UTC)
+    Outgoing.objects.update(sent_at=now - timedelta(minutes=1), copy_at=now)
+    copies.work_account(life.account.pk)
+    with life.mailbox.dovecot.client(life.mailbox.address) as client:
+        client.select("Sent", readonly=True)
+        _, [(_, raw), _] = client.fetch("1", "(BODY.PEEK[])")
+    copy = email.message_from_bytes(raw, policy=email.policy.default)
+    assert "Nice to meet you" in copy.get_body(("html",)).get_content()
+    assert pixels.FOLDER not in copy.get_body(("html",)).get_content() and copy["Message-ID"] == mail_["Message-ID"]
+    sync_services.sync_account(life.account.pk)
+    assert Message.objects.filter(account=life.account).count() == 1
 
 
 def test_a_reply_that_lies_on_the_server_wins_over_a_due_step(life):
