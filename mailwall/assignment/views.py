@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
@@ -126,6 +126,8 @@ def nav_count(request: SignedIn) -> HttpResponse:
 def show_messages(request: SignedIn) -> HttpResponse:
     """The newest unassigned messages of a sender or a domain."""
     wanted, address = filter_of(request), request.GET.get("address", "")[:320]
+    if not (address or wanted.domain):
+        raise Http404
     context = {
         "rows": triage.messages_of(request.user, wanted, address, limit=PAGE_LENGTH),
         "key": address or wanted.domain,

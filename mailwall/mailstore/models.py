@@ -43,7 +43,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
 class Message(models.Model):
     """One mail as one account has it. Texts live in MessageBody, so that lists stay light.
 
-    date: the Date header, INTERNALDATE where it is missing, unreadable or over a day ahead. content_key: identity
+    date: the Date header, INTERNALDATE where it is missing, unreadable or over a day ahead; odd_date: the same where
+    it is over a day away from INTERNALDATE, so that a search by date knows whose id does not tell it. content_key: identity
     inside the account; dedupe_key: the same for the same mail in other accounts. only_owner: narrowed by its owner.
     counterpart: the address on the other side (rules.counterpart), by which unassigned mail is sorted.
     removed_at: its owner took it away; nobody sees it, and until it is buried (services.bury) it can be brought back.
@@ -55,6 +56,7 @@ class Message(models.Model):
     direction = models.CharField(max_length=8, choices=Direction.choices)
     internaldate = models.DateTimeField()
     date = models.DateTimeField()
+    odd_date = models.DateTimeField(null=True, blank=True)
     subject = models.TextField(blank=True)
     snippet = models.CharField(max_length=300, blank=True)
     message_id = models.TextField(blank=True)
@@ -97,6 +99,7 @@ class Message(models.Model):
                 name="message_unassigned",
                 condition=Q(assigned=False, removed_at__isnull=True),
             ),
+            models.Index(fields=["odd_date"], condition=Q(odd_date__isnull=False), name="message_odd_date"),
             models.Index(fields=["removed_at"], condition=Q(removed_at__isnull=False), name="message_removed"),
         ]
 

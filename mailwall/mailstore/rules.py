@@ -10,7 +10,7 @@ from mailwall.mime.types import AttachmentInfo, ParsedMessage
 
 KEY_BITS = 20
 MAX_KEY: int = 2**53 - 1  # beyond it JavaScript loses digits
-FUTURE_TOLERANCE = timedelta(days=1)
+FUTURE_TOLERANCE = DATE_TOLERANCE = timedelta(days=1)
 SNIPPET_LENGTH = 200
 MAX_REFERENCES = 60
 _PIECE_LENGTH = 1_000_000
@@ -40,6 +40,11 @@ def choose_date(parsed_date: datetime | None, internaldate: datetime, now: datet
     except OverflowError:  # year 1 or 9999 with an offset
         return internaldate
     return internaldate if date > now + FUTURE_TOLERANCE else date
+
+
+def odd_date(date: datetime, internaldate: datetime) -> datetime | None:
+    """The date of a message that came more than a day before or after it, so that its id does not tell its date."""
+    return date if abs(date - internaldate) > DATE_TOLERANCE else None
 
 
 def content_key(dedupe_key: str, text: str, attachments: Sequence[AttachmentInfo]) -> str:

@@ -20,8 +20,8 @@ MAX_MESSAGE_ID_BYTES = 2_000  # an index entry of PostgreSQL ends at 2,704
 KEY_ATTEMPTS = 40
 #: columns that a better copy of an incomplete message overwrites
 _CONTENT_COLUMNS = [
-    "date", "subject", "snippet", "message_id", "in_reply_to", "references", "thread_key", "dedupe_key", "content_key",
-    "counterpart", "size_bytes", "has_attachments", "automatic", "list_id", "incomplete", "defects",
+    "date", "odd_date", "subject", "snippet", "message_id", "in_reply_to", "references", "thread_key", "dedupe_key",
+    "content_key", "counterpart", "size_bytes", "has_attachments", "automatic", "list_id", "incomplete", "defects",
 ]  # fmt: skip
 _COLUMNS = ["id", "account_id", "direction", "internaldate", "assigned", "on_server", "only_owner", *_CONTENT_COLUMNS]
 
@@ -158,6 +158,7 @@ def _narrowed(owner_id: int, thread_keys: Collection[str]) -> set[str]:
 
 def _row(account_id: int, message: NewMessage, now: datetime) -> tuple[object, ...]:
     incoming, parsed = message.incoming, message.parsed
+    date = rules.choose_date(parsed.date, incoming.internaldate, now)
     return (
         message.id,
         account_id,
@@ -166,7 +167,8 @@ def _row(account_id: int, message: NewMessage, now: datetime) -> tuple[object, .
         False,
         True,
         message.only_owner,
-        rules.choose_date(parsed.date, incoming.internaldate, now),
+        date,
+        rules.odd_date(date, incoming.internaldate),
         parsed.subject,
         rules.snippet(parsed.text),
         rules.cut_bytes(parsed.message_id, MAX_MESSAGE_ID_BYTES),

@@ -1,97 +1,35 @@
 """Search over mail and notes, newest first or best first; the same answer on SQLite and PostgreSQL.
 
 Who may see a message is part of the query, before matching counts for anything. Two plans: by the index, walking its
-documents newest first (their ids are dates) until the page is full; for viewers who see little, from their messages,
-so that a common word in a large store costs them nothing. The visible copies of one mail are one hit.
+documents newest first (their ids are dates) until the page is full; for viewers and lists with few messages, from
+these, so that a common word in a large store costs them nothing. The visible copies of one mail are one hit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.db import connection
-from django.db.models import BooleanField, Exists, Expression, F, OuterRef, Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Q, QuerySet
 
-from mailwall.mailstore import search_index, sql
+from mailwall.mailstore import search_index
 from mailwall.mailstore.models import Message, MessageQuerySet
-from mailwall.mailstore.rules import FUTURE_TOLERANCE, key_before
+from mailwall.mailstore.rules import DATE_TOLERANCE, key_before
 from mailwall.team.models import User
-from mailwall.wall import rules
+from mailwall.wall import full_text, rules
+from mailwall.wall.full_text import Match
 from mailwall.wall.models import Note
-from mailwall.wall.rules import SearchQuery, Term
+from mailwall.wall.rules import SearchQuery
 
 NOTES = "wall_note_search"
 SEES_LITTLE = 2_000  # messages; below it each is looked up in the index
 MAX_BEST = 500  # newest hits among which best-first chooses
+MAX_ODD = 1_000  # messages of a range of dates whose ids do not tell their dates
 _RANKS = (("subject",), ("subject", "sender", "recipients"))
-
-
-# -- what the two engines call a query
-
-
-def _match(query: SearchQuery, fields: Sequence[str] = ()) -> str:
-    """The words of a query for the index; with `fields`, only found there. '' when it asks for no words."""
-    parts = [(fields, term) for term in query.terms]
-    parts += [(("sender",), term) for term in query.senders] + [(("recipients",), term) for term in query.receivers]
-    if connection.vendor == "postgresql":
-        return " & ".join(_tsquery(names, term) for names, term in parts)
-    return " AND ".join(_fts(names, term) for names, term in parts)
-
-
-def _words(term: Term) -> list[str]:
-    return search_index.index_words(" ".join(term.words))
-
-
-def _fts(fields: Sequence[str], term: Term) -> str:
-    """FTS5: {subject} : "two words" *"""
-    phrase = '"' + " ".join(_words(term)) + '"' + (" *" if term.prefix else "")
-    return f"{{{' '.join(fields)}}} : {phrase}" if fields else phrase
-
-
-def _tsquery(fields: Sequence[str], term: Term) -> str:
-    """PostgreSQL: 'two':A <-> 'words':*A"""
-    weights = "".join(search_index.WEIGHTS[name] for name in fields)
-    words = _words(term)
-    marks = [weights] * (len(words) - 1) + [("*" if term.prefix else "") + weights]
-    lexemes = [f"'{word}':{mark}" if mark else f"'{word}'" for word, mark in zip(words, marks, strict=True)]
-    return f"({' <-> '.join(lexemes)})"
-
-
-def _id_column() -> str:
-    return "id" if connection.vendor == "postgresql" else "rowid"
-
-
-def _condition(table: str) -> str:
-    if connection.vendor == "postgresql":
-        return f"{table}.document @@ %s::tsquery"
-    return f"{table} MATCH %s"
-
-
-class _Matches(Expression):
-    """Whether the thing with this id matches: one look-up in the index."""
-
-    def __init__(self, table: str, match: str, *, listed: bool = False) -> None:
-        super().__init__(output_field=BooleanField())
-        self.table, self.match, self.listed, self.key = table, match, listed, F("pk")
-
-    def get_source_expressions(self) -> list[Any]:
-        return [self.key]
-
-    def set_source_expressions(self, exprs: Sequence[Any]) -> None:
-        [self.key] = exprs
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
-        key, params = compiler.compile(self.key)
-        table, column = self.table, _id_column()
-        if self.listed:
-            found = f"{key} IN (SELECT {table}.{column} FROM {table} WHERE {_condition(table)})"  # noqa: S608 -- own names
-        else:
-            found = f"EXISTS (SELECT 1 FROM {table} WHERE {table}.{column} = {key} AND {_condition(table)})"  # noqa: S608
-        return found, (*params, self.match)
+_SLACK = timedelta(minutes=1)  # messages of a crowded second have ids of the next ones
+_ALL_IDS = (0, 2**63 - 1)
 
 
 # -- narrowing lists
@@ -105,12 +43,11 @@ def zone_of(viewer: User) -> ZoneInfo:
 
 
 def narrow(rows: MessageQuerySet, viewer: User, query: SearchQuery | None) -> MessageQuerySet:
-    """Those of the messages that the query finds, each looked up in the index: for lists that are small already."""
+    """Those of the messages that the query finds: for lists that are small already."""
     if query is None:
         return rows
-    rows = _narrow_fields(rows, viewer, query)
-    match = _match(query)
-    return rows.filter(_Matches(search_index.MESSAGES, match)) if match else rows
+    rows, match = _narrow_fields(rows, viewer, query), full_text.match_of(query)
+    return full_text.among(rows, match) if match else rows
 
 
 def _narrow_fields(rows: MessageQuerySet, viewer: User, query: SearchQuery) -> MessageQuerySet:
@@ -122,14 +59,8 @@ def _narrow_fields(rows: MessageQuerySet, viewer: User, query: SearchQuery) -> M
     if query.has_attachment:
         rows = rows.filter(has_attachments=True)
     since, before = _bounds(viewer, query)
-    if since is not None:
-        rows = rows.filter(date__gte=since, pk__gte=_least_key(since))
-    return rows if before is None else rows.filter(date__lt=before)
-
-
-def _least_key(since: datetime) -> int:
-    """Below the ids of all messages dated `since` or later: no honest Date is over a day ahead of the arrival."""
-    return key_before(since - FUTURE_TOLERANCE)
+    rows = rows.filter(date__gte=since) if since is not None else rows
+    return rows.filter(date__lt=before) if before is not None else rows
 
 
 def _bounds(viewer: User, query: SearchQuery) -> tuple[datetime | None, datetime | None]:
@@ -151,11 +82,37 @@ def narrow_notes(notes: QuerySet[Note], viewer: User, query: SearchQuery | None)
         notes = notes.filter(created_at__gte=since)
     if before is not None:
         notes = notes.filter(created_at__lt=before)
-    match = _match(query)
-    return notes.filter(_Matches(NOTES, match, listed=True)) if match else notes
+    match = full_text.match_of(query, table=NOTES)
+    return full_text.among(notes, match, NOTES) if match else notes
 
 
 # -- the whole store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """How hits are found. rows: visible, and all that the query asks but words; match: the words.
+
+    ids: between them lie the hits, but for `odd` ones, whose date is not that of their id. walks: by the index, whose
+    documents come newest first; else from the rows.
+    """
+
+    rows: MessageQuerySet
+    match: Match | None
+    ids: tuple[int, int] = _ALL_IDS
+    odd: Sequence[int] = ()
+    walks: bool = False
+
+    def hits_below(self, key: int, limit: int) -> list[int]:
+        """The highest ids below `key`, at least `limit` while there are so many; copies of one mail are hits each."""
+        low, high = self.ids[0], min(self.ids[1], key)
+        if self.match and self.walks:
+            found = full_text.newest(self.match, (low, high), limit, of=self.rows)
+        else:
+            rows = self.rows.filter(pk__gte=low, pk__lt=high)
+            rows = full_text.among(rows, self.match) if self.match else rows
+            found = list(rows.order_by("-pk").values_list("pk", flat=True)[:limit])
+        return sorted({*found, *(pk for pk in self.odd if pk < key)}, reverse=True)[:limit]
 
 
 def find_messages(
@@ -172,38 +129,52 @@ def find_messages(
     """
     if query.is_empty:
         return []
-    visible = Message.objects.visible_to(viewer) if within is None else within
-    match = _match(query)
-    newer = narrow(visible, viewer, query).filter(dedupe_key=OuterRef("dedupe_key"), pk__gt=OuterRef("pk"))
-    leading = _narrow_fields(visible, viewer, query).filter(~Exists(newer))
-    if not match or _sees_little(viewer):
-        rows = leading.filter(_Matches(search_index.MESSAGES, match)) if match else leading
-        rows = rows.filter(pk__lt=before) if before is not None else rows
-        return list(rows.order_by("-pk").values_list("pk", flat=True)[:limit])
-    return _walk_index(leading, match, _id_bounds(viewer, query, before), limit)
+    plan = _plan(viewer, query, Message.objects.visible_to(viewer) if within is None else within)
+    found: dict[str, int] = {}  # by what copies have in common
+    shown: set[str] = set()
+    below = _ALL_IDS[1] if before is None else before
+    while len(found) < limit:
+        ids = plan.hits_below(below, limit)
+        keys = dict(Message.objects.filter(pk__in=ids).values_list("pk", "dedupe_key"))
+        if before is not None:
+            shown |= _shown_before(plan, set(keys.values()), before)
+        for pk in ids:
+            if pk in keys and keys[pk] not in shown:
+                found.setdefault(keys[pk], pk)
+        if len(ids) < limit:
+            break
+        below = ids[-1]
+    return list(found.values())[:limit]
 
 
-def _sees_little(viewer: User) -> bool:
-    visible = Message.objects.visible_to(viewer).order_by()
-    return visible.values("pk")[:SEES_LITTLE].count() < SEES_LITTLE
+def _shown_before(plan: _Plan, keys: Collection[str], before: int) -> set[str]:
+    """Those of the keys that have a hit at or above `before`: on a page before this one."""
+    newer = dict(plan.rows.filter(dedupe_key__in=keys, pk__gte=before).values_list("pk", "dedupe_key"))
+    hits = full_text.found_in(newer, plan.match) if plan.match and newer else newer
+    return {newer[pk] for pk in hits}
 
 
-def _id_bounds(viewer: User, query: SearchQuery, before: int | None) -> tuple[int, int]:
-    """Least id and first id above, for the index to start and stop at."""
-    since, _ = _bounds(viewer, query)
-    return (_least_key(since) if since else 0, 2**63 - 1 if before is None else before)
+def _plan(viewer: User, query: SearchQuery, visible: MessageQuerySet) -> _Plan:
+    rows, match = _narrow_fields(visible, viewer, query), full_text.match_of(query)
+    if _is_small(visible):
+        return _Plan(rows=rows, match=match)
+    since, before = _bounds(viewer, query)
+    if since is None and before is None:
+        return _Plan(rows=rows, match=match, walks=True)
+    listed = rows.filter(odd_date__isnull=False)
+    listed = listed.filter(odd_date__gte=since) if since is not None else listed
+    listed = listed.filter(odd_date__lt=before) if before is not None else listed
+    odd = list(listed.values_list("pk", flat=True)[: MAX_ODD + 1])
+    if len(odd) > MAX_ODD:  # a whole account came from another server, as of one day
+        return _Plan(rows=rows, match=match, walks=True)
+    hits = full_text.found_in(odd, match) if match and odd else odd
+    low = key_before(since - DATE_TOLERANCE) if since is not None else _ALL_IDS[0]
+    high = key_before(before + DATE_TOLERANCE + _SLACK) if before is not None else _ALL_IDS[1]
+    return _Plan(rows=rows, match=match, ids=(low, high), odd=tuple(hits), walks=True)
 
 
-def _walk_index(leading: MessageQuerySet, match: str, bounds: tuple[int, int], limit: int) -> list[int]:
-    table, key = search_index.MESSAGES, f"{search_index.MESSAGES}.{_id_column()}"
-    probe, params = leading.filter(pk=RawSQL(key, [])).order_by().values("pk").query.sql_with_params()  # noqa: S611
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {key} FROM {table} WHERE {_condition(table)} AND {key} >= %s AND {key} < %s"  # noqa: S608
-            f" AND EXISTS ({probe}) ORDER BY {key} DESC LIMIT %s",
-            [match, *bounds, *params, limit],
-        )
-        return [row[0] for row in cursor.fetchall()]
+def _is_small(visible: MessageQuerySet) -> bool:
+    return visible.order_by("-pk").values("pk")[:SEES_LITTLE].count() < SEES_LITTLE
 
 
 def find_notes(viewer: User, query: SearchQuery, *, limit: int, older: Q | None = None) -> list[Note]:
@@ -220,18 +191,10 @@ def best_first(viewer: User, query: SearchQuery) -> list[int]:
     ranks = dict.fromkeys(ids, len(_RANKS))
     if query.terms:
         for rank, fields in reversed(list(enumerate(_RANKS))):
-            ranks.update(dict.fromkeys(_matching_in(ids, _match(query, fields)), rank))
+            match = full_text.match_of(query, fields)
+            assert match is not None  # it has words
+            ranks.update(dict.fromkeys(full_text.found_in(ids, match), rank))
     return sorted(ids, key=lambda pk: (ranks[pk], -pk))
-
-
-def _matching_in(ids: Iterable[int], match: str) -> list[int]:
-    table, key = search_index.MESSAGES, f"{search_index.MESSAGES}.{_id_column()}"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {key} FROM {table} WHERE {_condition(table)} AND {sql.one_of(key)}",  # noqa: S608
-            [match, sql.values_of(ids)],
-        )
-        return [row[0] for row in cursor.fetchall()]
 
 
 def index_note(note: Note) -> None:
