@@ -74,8 +74,8 @@ def _completions(prefix: str, table: str) -> list[str] | None:
         )
         cursor.execute(
             f"WITH RECURSIVE found(word) AS (SELECT ({terms.format(words, '%s')}) "  # noqa: S608 -- names of ours
-            f"UNION ALL SELECT ({terms.format(words, 'found.word || char(1)')}) FROM found WHERE found.word IS NOT NULL "
-            "LIMIT %s) SELECT word FROM found WHERE word IS NOT NULL",
+            f"UNION ALL SELECT ({terms.format(words, 'found.word || char(1)')}) FROM found "
+            "WHERE found.word IS NOT NULL LIMIT %s) SELECT word FROM found WHERE word IS NOT NULL",
             [prefix, prefix + _LAST_CHARACTER, prefix + _LAST_CHARACTER, MAX_COMPLETIONS + 1],
         )
         found = [word for (word,) in cursor.fetchall()]
