@@ -1,11 +1,12 @@
 """One try to hand a mail over: claimed, begun, ended. Every write is a conditional UPDATE that carries the try's token.
 
-The order is what makes a mail leave at most once: `begin_data` is committed before DATA is said, and from then on no
-worker claims the mail. A worker that was overtaken or whose mail was cancelled finds its token gone and says no DATA.
+The order is what makes a mail leave at most once: `begin` is committed before a word of it is said, and from then on no
+worker claims the mail. A worker that was overtaken or whose mail was cancelled finds its token gone and says nothing.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import secrets
@@ -15,19 +16,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, transaction
-from django.db.models import F
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Exists, F, Model, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from mailwall.errors import MailwallError
-from mailwall.mailstore.models import DeliveryState
+from mailwall.mailstore.models import DeliveryState, Message
 from mailwall.sending import hooks, rules, services
-from mailwall.sending.models import CopyState, Outgoing, OutgoingState
+from mailwall.sending.models import DraftMessage, Outgoing, OutgoingState
 
 logger = logging.getLogger(__name__)
 
-CLAIMED_AT_ONCE = 5  # what a killed worker held waits for the end of its lease
 LOOK_FIRST_AFTER = timedelta(seconds=30)  # while a worker lives, its own answer comes sooner
 LOOK_SOON_AFTER = timedelta(seconds=5)
 MSGID_PARTLY = _("Not delivered to %(addresses)s: %(words)s")
@@ -40,7 +41,7 @@ class Overtaken(MailwallError):
     code = "overtaken"
 
 
-def claim(account_id: int, now: datetime) -> list[Outgoing]:
+def claim(account_id: int, now: datetime, at_once: int = rules.CLAIMED_FIRST) -> list[Outgoing]:
     """Take the next few mails of an account that are due, oldest first; [] when there are none."""
     token = secrets.token_hex(16)
     taken = {
@@ -48,49 +49,60 @@ def claim(account_id: int, now: datetime) -> list[Outgoing]:
         "lease_until": now + timedelta(seconds=settings.LEASE_SECONDS),
     }  # fmt: skip
     due = Outgoing.objects.due(now).filter(account_id=account_id)
-    while ids := list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:CLAIMED_AT_ONCE]):
+    while ids := list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:at_once]):
         if Outgoing.objects.due(now).filter(pk__in=ids).update(**taken):
-            mine = Outgoing.objects.filter(pk__in=ids, lease_token=token)
-            return list(mine.select_related("sender").order_by("due_at", "pk"))
+            is_draft = Exists(DraftMessage.objects.filter(outgoing=OuterRef("pk")))
+            mine = Outgoing.objects.filter(pk__in=ids, lease_token=token).annotate(is_draft=is_draft)
+            return list(mine.only(*_COLUMNS).order_by("due_at", "pk"))
         # another worker was faster: the next ones
     return []
 
 
 def release(rows: Iterable[Outgoing], error: MailwallError | None = None) -> None:
-    """Give mails back that were not tried; they are due as before. error: why, to be shown."""
+    """Give mails back of which nothing was said; they are due as before. error: why, to be shown."""
     for row in rows:
         told = _told(error) if error else {}
-        _held(row).update(**_FREE, **told, attempts=F("attempts") - 1)
+        _held(row).update(**_NOT_BEGUN, **_FREE, **told, attempts=F("attempts") - 1)
 
 
-def begin_data(row: Outgoing) -> None:
-    """The fence before DATA: from this commit on the mail is never handed over again by itself.
+def begin(row: Outgoing) -> None:
+    """The fence before a mail is said: from this commit on it is never handed over again by itself.
 
     :raises Overtaken: this try may not begin.
     """
+    with connection.cursor() as cursor:
+        if not _begin(cursor, row, timezone.now()):
+            raise Overtaken("Another worker has this mail, or it was cancelled.")
+
+
+def _begin(cursor: CursorWrapper, row: Outgoing, now: datetime) -> bool:
+    moments = (_stored(now), _stored(now + LOOK_FIRST_AFTER))
+    cursor.execute(_BEGIN, (*moments, row.pk, row.lease_token))
+    return bool(cursor.rowcount)
+
+
+def sent(row: Outgoing, refused: Mapping[str, str], *, then: Outgoing | None = None) -> bool:
+    """The server took it over, but for the receivers in `refused` ({address: its words}).
+
+    then: the mail that this worker hands over next; it begins in the same commit. Gives whether it may.
+    """
+    return _persistently(lambda: _sent(row, refused, then))
+
+
+def _sent(row: Outgoing, refused: Mapping[str, str], then: Outgoing | None) -> bool:
     now = timezone.now()
-    begun = {"state": OutgoingState.SENDING, "data_started_at": now, "look_at": now + LOOK_FIRST_AFTER}
-    if not _held(row).filter(state=OutgoingState.QUEUED).update(**begun):
-        raise Overtaken("Another worker has this mail, or it was cancelled.")
-
-
-def sent(row: Outgoing, refused: Mapping[str, str]) -> None:
-    """The server took it over, but for the receivers in `refused` ({address: its words})."""
-    _persistently(lambda: _sent(row, refused))
-
-
-def _sent(row: Outgoing, refused: Mapping[str, str]) -> None:
-    now = timezone.now()
-    with transaction.atomic():
-        done = {"state": OutgoingState.SENT, "sent_at": now, "settled_at": now, "refused": dict(refused)}
-        copy = {"copy_state": CopyState.WANTED, "copy_at": now}
-        if _held(row).update(**done, **copy, **_FREE, **services.NO_ERROR):
+    at = _stored(now)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_SENT, (at, at, json.dumps(dict(refused)), at, row.pk, row.lease_token))
+        if cursor.rowcount:
             reason = None
             if refused:
                 params = {"addresses": ", ".join(refused), "words": "; ".join(dict.fromkeys(refused.values()))}
-                reason = {"msgid": MSGID_PARTLY, "params": params}
-            services.show_delivery(row, DeliveryState.SENT, reason)
-            hooks.tell_outgoing_settled(row.pk, hooks.SENT)
+                reason = json.dumps({"msgid": MSGID_PARTLY, "params": params})
+            cursor.execute(_SHOW_SENT, (reason, row.message_id))
+            if row.automatic or getattr(row, "is_draft", True):  # nobody else listens
+                hooks.tell_outgoing_settled(row.pk, hooks.SENT)
+        return then is not None and _begin(cursor, then, now)
 
 
 def failed(row: Outgoing, error: MailwallError) -> None:
@@ -110,8 +122,7 @@ def later(row: Outgoing, error: MailwallError) -> None:
         failed(row, error)
         return
     due_at = now + rules.retry_after(row.attempts, random.random())  # noqa: S311 -- spreads, keeps no secret
-    values = {"state": OutgoingState.QUEUED, "due_at": due_at, "data_started_at": None, "look_at": None}
-    _held(row).update(**values, **_FREE, **_told(error))
+    _held(row).update(due_at=due_at, **_NOT_BEGUN, **_FREE, **_told(error))
     logger.info("mail tried again later", extra={"outgoing_id": row.pk, "code": error.code, "attempts": row.attempts})
 
 
@@ -127,6 +138,7 @@ def reason_of(error: MailwallError) -> dict[str, Any]:
 
 
 _FREE: dict[str, Any] = {"lease_token": "", "lease_until": None}
+_NOT_BEGUN: dict[str, Any] = {"state": OutgoingState.QUEUED, "data_started_at": None, "look_at": None}
 
 
 def _held(row: Outgoing) -> Any:
@@ -143,14 +155,41 @@ def _told(error: MailwallError) -> dict[str, Any]:
     }
 
 
-def _persistently(write: Callable[[], None]) -> None:
+# -- what every single mail costs: three statements, written out, for the ORM takes longer to make than to run them
+
+#: what a try reads of its mail
+_COLUMNS = (
+    "account_id", "sender_id", "message_id", "state", "receivers", "refused", "size_bytes", "automatic", "queued_at",
+    "attempts", "lease_token",
+)  # fmt: skip
+
+
+def _of(model: type[Model]) -> str:
+    return str(model._meta.db_table)
+
+
+_BEGIN = f"""UPDATE {_of(Outgoing)} SET state = 'sending', data_started_at = %s, look_at = %s
+WHERE id = %s AND lease_token = %s AND state = 'queued'"""  # noqa: S608 -- a table of ours
+_SENT = f"""UPDATE {_of(Outgoing)} SET state = 'sent', sent_at = %s, settled_at = %s, refused = %s,
+copy_state = 'wanted', copy_at = %s, lease_token = '', lease_until = NULL,
+error_code = '', error_message = '', error_msgid = '', error_params = '{{}}'
+WHERE id = %s AND lease_token = %s AND lease_token <> ''"""  # noqa: S608
+_SHOW_SENT = f"UPDATE {_of(Message)} SET delivery_state = 'sent', delivery_reason = %s WHERE id = %s"  # noqa: S608
+
+
+def _stored(moment: datetime) -> Any:
+    """A moment as the database has it."""
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+def _persistently(write: Callable[[], bool]) -> bool:
     """Write what must not be forgotten, through a restart of the database."""
     for pause in (*_DATABASE_PAUSES, None):
         try:
-            write()
-            return
+            return write()
         except (OperationalError, InterfaceError):
             if pause is None:
                 raise
             close_old_connections()
             time.sleep(pause)
+    raise AssertionError  # the last pause is None

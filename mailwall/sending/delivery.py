@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -13,7 +14,7 @@ from django.utils import timezone
 from mailwall.email_accounts import connection
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.errors import MailwallError
-from mailwall.sending import attempts, forwarding, services
+from mailwall.sending import attempts, forwarding, rules, services
 from mailwall.sending.attempts import Overtaken
 from mailwall.sending.errors import NotHandedOver, SenderGone, SendingInactive
 from mailwall.sending.models import Outgoing
@@ -37,20 +38,22 @@ def deliver_account(account_id: int, *, stopping: Callable[[], bool] = lambda: F
     taken = 0
     if account is None:
         return taken
+    at_once = rules.CLAIMED_FIRST
     with contextlib.closing(_Line(account)) as line:
-        while not stopping() and (batch := attempts.claim(account_id, timezone.now())):
-            if not _may_send(account, batch):
-                return taken
-            while batch and not stopping():
-                row = batch.pop(0)
-                taken += _hand_over(line, row)
-                if line.refusal is not None:
-                    _stop(account, [row, *batch], line.refusal)
-                    return taken
-                if line.trouble is not None:
-                    _put_off(account_id, batch, line.trouble)
-                    return taken
-            attempts.release(batch)
+        while not stopping() and (rows := attempts.claim(account_id, timezone.now(), at_once)):
+            if not _may_send(account, rows):
+                break
+            began_at = time.monotonic()
+            done = _hand_over_all(line, rows, stopping)
+            taken += done
+            at_once = rules.claim_size(done, time.monotonic() - began_at)
+            if line.refusal is not None:
+                _stop(account, rows, line.refusal)
+                break
+            if line.trouble is not None:
+                _put_off(account_id, rows, line.trouble)
+                break
+            attempts.release(rows)
     return taken
 
 
@@ -70,6 +73,11 @@ class _Line:
     @property
     def is_kept(self) -> bool:
         return self._session is not None and not self._session.closed
+
+    @property
+    def in_content(self) -> bool:
+        """Whether a mail was begun, and the server has not answered yet."""
+        return self._session is not None and self._session.in_content
 
     def session(self) -> SmtpSession:
         """Raises SmtpError or SecretUnreadable, and remembers why."""
@@ -92,12 +100,33 @@ class _Line:
             self._session.close()
 
 
-def _hand_over(line: _Line, row: Outgoing) -> bool:
-    """One try; whatever comes of it is written. True: the server took the mail."""
+def _hand_over_all(line: _Line, rows: list[Outgoing], stopping: Callable[[], bool]) -> int:
+    """Hand over one after the other while the line lasts; gives how many were taken, rows keeps what was not tried.
+
+    The end of one and the fence of the next are one commit: so a mail costs the database one.
+    """
+    ready = forwarding.ready_bytes(rows)
+    taken, has_begun = 0, False
+    while rows and line.trouble is None and (has_begun or not stopping()):
+        result = _hand_over(line, rows[0], ready.pop(rows[0].pk, None), has_begun=has_begun)
+        if line.refusal is not None:
+            break
+        row, has_begun = rows.pop(0), False
+        if result is not None:
+            taken += 1
+            then = rows[0] if rows and rows[0].pk in ready and not stopping() else None
+            refused = {address: refusal.words for address, refusal in result.refused.items()}
+            has_begun = attempts.sent(row, refused, then=then)
+    return taken
+
+
+def _hand_over(line: _Line, row: Outgoing, raw: bytes | None, *, has_begun: bool) -> SubmitResult | None:
+    """One try; what comes of it is written, unless the server took the mail. raw: None when it is to be read still."""
     try:
-        result = _submit(line, row, forwarding.complete_bytes(row))
+        raw = forwarding.complete_bytes(row) if raw is None else raw
+        return _submit(line, row, raw, (lambda: None) if has_begun else partial(attempts.begin, row))
     except Overtaken:
-        return False
+        pass
     except SmtpOutcomeUnknown as error:
         attempts.unknown(row, error)
     except (SmtpLoginRefused, SecretUnreadable) as error:
@@ -108,33 +137,21 @@ def _hand_over(line: _Line, row: Outgoing) -> bool:
         raise
     except Exception:
         logger.exception("a mail could not be handed over", extra={"outgoing_id": row.pk})
-        _after_our_own_fault(row)
-    else:
-        attempts.sent(row, {address: refusal.words for address, refusal in result.refused.items()})
-        return True
-    return False
+        (attempts.unknown if line.in_content else attempts.later)(row, NotHandedOver())
+    return None
 
 
-def _submit(line: _Line, row: Outgoing, raw: bytes) -> SubmitResult:
+def _submit(line: _Line, row: Outgoing, raw: bytes, begin: Callable[[], None]) -> SubmitResult:
     """Submit; a kept connection that the server had closed meanwhile is replaced once, for nothing was said yet."""
     was_kept = line.is_kept
-    say = partial(SmtpSession.submit, sender=line.sender_address, receivers=row.receivers, raw_message=raw)
+    session = line.session()
+    begin()
     try:
-        return say(line.session(), before_data=partial(attempts.begin_data, row))
+        return session.submit(line.sender_address, row.receivers, raw)
     except SmtpError as error:
-        if not (was_kept and error.retryable and not line.is_kept and _is_untouched(row)):
+        if not (was_kept and error.retryable and session.closed and not session.in_content):
             raise
-    return say(line.session(), before_data=partial(attempts.begin_data, row))
-
-
-def _is_untouched(row: Outgoing) -> bool:
-    return Outgoing.objects.filter(pk=row.pk, lease_token=row.lease_token, data_started_at__isnull=True).exists()
-
-
-def _after_our_own_fault(row: Outgoing) -> None:
-    """Before DATA it is tried again; after it nobody knows."""
-    error = NotHandedOver()
-    (attempts.later if _is_untouched(row) else attempts.unknown)(row, error)
+    return line.session().submit(line.sender_address, row.receivers, raw)
 
 
 def _may_send(account: EmailAccount, batch: list[Outgoing]) -> bool:

@@ -17,7 +17,8 @@ _listeners: list[OutgoingSettled] = []
 def on_outgoing_settled(listener: OutgoingSettled) -> None:
     """Have `listener(outgoing_id, outcome)` called: 'sent', 'failed' or 'cancelled' once, 'bounced' after 'sent'.
 
-    A failed mail that somebody sends again is settled again.
+    A failed mail that somebody sends again is settled again. Of a mail that is neither automatic nor written as a draft
+    nobody is told that it was sent: thousands may leave, and who wrote it knows it by its row.
     """
     if listener not in _listeners:
         _listeners.append(listener)

@@ -39,6 +39,9 @@ UNKNOWN_SERVER_FILES_WITHIN = timedelta(seconds=2)
 COPY_GIVE_UP_AFTER = timedelta(days=3)
 _COPY_PAUSES = (timedelta(seconds=20), timedelta(hours=1))
 
+#: mails that a worker takes at once. What a killed one held waits for the end of its lease, so not more than it needs
+CLAIMED_FIRST, CLAIMED_MOST = 5, 50
+
 IDEMPOTENCY_KEPT = timedelta(hours=24)
 
 #: the class of the element around a signature: where it stands in a letter, no second one is added
@@ -128,6 +131,11 @@ def images_as_parts(html: str, domain: str) -> tuple[str, tuple[InlineImage, ...
 
 
 # -- trying again
+
+
+def claim_size(taken: int, seconds: float) -> int:
+    """How many mails a worker takes next that has just handed over so many: about what goes in a second."""
+    return min(max(int(taken / max(seconds, 0.001)), CLAIMED_FIRST), CLAIMED_MOST)
 
 
 def retry_after(attempts: int, share: float) -> timedelta:

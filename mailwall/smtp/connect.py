@@ -96,12 +96,17 @@ class Client(smtplib.SMTP):
         self.lines.job_ends_at = math.inf if seconds is None else time.monotonic() + seconds
 
     def send(self, s: bytes | str) -> None:  # type: ignore[override]
-        """Send all of it; a long message may take its time, a stalled one may not."""
+        """Send all of it; a long message may take its time, a stalled one may not.
+
+        What raises has not sent the last byte: smtplib's way (`sendall`) would not tell.
+        """
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("closed")
-        raw = s.encode("utf-8") if isinstance(s, str) else s
-        self.sock.settimeout(self.lines.patience_seconds + len(raw) / SLOWEST_BYTES_PER_SECOND)
-        self.sock.sendall(raw)
+        left = memoryview(s.encode("utf-8") if isinstance(s, str) else s)
+        deadline = time.monotonic() + self.lines.patience_seconds + len(left) / SLOWEST_BYTES_PER_SECOND
+        while left:
+            self.sock.settimeout(max(0.001, deadline - time.monotonic()))
+            left = left[self.sock.send(left) :]
 
     def getreply(self) -> tuple[int, bytes]:
         """As smtplib's; a connection that ends is ConnectionResetError."""

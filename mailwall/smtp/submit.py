@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import smtplib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 
 import idna
@@ -28,12 +28,40 @@ from mailwall.smtp.errors import (
 from mailwall.smtp.types import Refusal, SubmitResult
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 _BAD_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f<>]")
 _ANSWER_SECONDS = 60.0  # a server may scan the mail before it answers (RFC 5321 §4.5.3.2.6 would allow ten minutes)
 _GOODBYE_SECONDS = 2.0
 OPEN_SECONDS = 60.0  # from the greeting to the sign-in
 JOB_SECONDS = 300.0  # for one mail, and as long as its bytes may take
+_PIPELINED = 50  # commands said together: their answers fit into any buffer, so neither side waits for the other
+
+
+class _Dialogue:
+    """Commands and their answers in turn: said together where the server offers that (RFC 2920), else one by one."""
+
+    def __init__(self, client: Client, commands: Sequence[str]) -> None:
+        self._client = client
+        self._unsaid = [f"{command}\r\n" for command in commands]
+        self._unread = 0
+        if client.has_extn("pipelining") and len(commands) <= _PIPELINED:
+            client.send("".join(self._unsaid))
+            self._unread = len(commands)
+
+    def answer(self) -> tuple[int, bytes]:
+        if self._unread:
+            self._unread -= 1
+        else:
+            self._client.send(self._unsaid.pop(0))
+        return self._client.getreply()
+
+    def break_off(self) -> None:
+        """Read the answers to what was said already. A DATA let through ends at once, as a mail to nobody (§3.1)."""
+        status = 0
+        while self._unread:
+            status, _words = self.answer()
+        if status == 354:
+            self._client.send(".\r\n")
+            self._client.getreply()
 
 
 def submit(settings: ServerSettings, sender: str, receivers: Sequence[str], raw_message: bytes) -> SubmitResult:
@@ -48,6 +76,9 @@ class SmtpSession:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self._client = _open(settings)
+        self.in_content = (
+            False  # a mail was begun and not answered: after a fault of ours nobody knows what became of it
+        )
 
     def __enter__(self) -> SmtpSession:
         return self
@@ -72,60 +103,60 @@ class SmtpSession:
             self._client.docmd("QUIT")
         self._client.close()
 
-    def submit(
-        self,
-        sender: str,
-        receivers: Sequence[str],
-        raw_message: bytes,
-        *,
-        before_data: Callable[[], None] | None = None,
-    ) -> SubmitResult:
+    def submit(self, sender: str, receivers: Sequence[str], raw_message: bytes) -> SubmitResult:
         """Hand one mail over. sender and receivers: envelope addresses, raw_message: without Bcc, any line ends.
-
-        before_data is called when the receivers are named and nothing of the mail has been said; what it raises ends
-        the attempt, and the connection can be used on.
 
         Gives which receivers were accepted. Raises SmtpTemporary, SmtpBusy, SmtpTimeout or SmtpUnreachable (not sent,
         try later), SmtpRefused or SmtpReceiversRefused (tell at once), SmtpOutcomeUnknown (perhaps sent: never again).
         """
-        raw = _LINE_END.sub(b"\r\n", raw_message)
+        self.in_content = False
+        raw = _with_line_ends(raw_message)
         client, settings = self._client, self._settings
         client.set_job_deadline(JOB_SECONDS + len(raw) / connect.SLOWEST_BYTES_PER_SECOND)
+        receivers = list(dict.fromkeys(receivers))
         with connect.translated(settings, client):
-            envelope = self._envelope(sender, receivers)
-            options = self._options(raw, envelope)
-            status, words = client.docmd("MAIL", f"FROM:<{envelope[0]}>{options}")
-            if status != 250:
-                raise self._refused(status, words)
-            refusals = self._receivers(list(receivers), envelope[1:])
-        self._ask(before_data)
-        with connect.translated(settings, client):
-            status, words = client.docmd("DATA")
-            if status != 354:
-                raise self._refused(status, words)
-            stuffed = _LEADING_DOT.sub(b"..", raw)
-            client.send(stuffed if stuffed.endswith(b"\r\n") else stuffed + b"\r\n")
-        status, words = self._last_dot()
+            envelope = [self._address(address) for address in (sender, *receivers)]
+            refusals = self._say_envelope(envelope, self._options(raw, envelope), receivers)
+            self.in_content = True
+            client.send(_stuffed(raw) + b".\r\n")
+        status, words = self._answer_to_mail()
+        self.in_content = False
         if status != 250:
             raise self._refused(status, words)
-        accepted = tuple(receiver for receiver in dict.fromkeys(receivers) if receiver not in refusals)
+        accepted = tuple(receiver for receiver in receivers if receiver not in refusals)
         return SubmitResult(accepted=accepted, refused=refusals, words=masked(_as_text(words), settings))
 
-    def _ask(self, before_data: Callable[[], None] | None) -> None:
-        try:
-            if before_data is not None:
-                before_data()
-        except BaseException:
+    def _say_envelope(self, envelope: list[str], options: str, receivers: list[str]) -> dict[str, Refusal]:
+        """From MAIL to the server's "go on" (354); gives the refused receivers. Raises when there is no going on."""
+        named = (f"RCPT TO:<{address}>" for address in envelope[1:])
+        dialogue = _Dialogue(self._client, [f"MAIL FROM:<{envelope[0]}>{options}", *named, "DATA"])
+        status, words = dialogue.answer()
+        if status != 250:
+            if status != 421:
+                dialogue.break_off()
+            raise self._refused(status, words)
+        refusals: dict[str, Refusal] = {}
+        for receiver in receivers:
+            status, words = dialogue.answer()
+            if status == 421:
+                raise self._refused(status, words)
+            if status not in (250, 251):
+                refusals[receiver] = Refusal(status=status, words=masked(_as_text(words), self._settings))
+        if len(refusals) == len(receivers):
+            dialogue.break_off()
             self._reset()
-            raise
+            raise SmtpReceiversRefused(refusals)
+        status, words = dialogue.answer()
+        if status != 354:
+            raise self._refused(status, words)
+        return refusals
 
-    def _last_dot(self) -> tuple[int, bytes]:
-        """End the mail and wait for the answer. From here on a lost connection leaves us in the dark."""
+    def _answer_to_mail(self) -> tuple[int, bytes]:
+        """Wait for the answer to the whole mail. From here on a lost connection leaves us in the dark."""
         client = self._client
         patience = client.lines.patience_seconds
         client.set_patience(max(patience, _ANSWER_SECONDS))
         try:
-            client.send(b".\r\n")
             status, words = client.getreply()
         except (OSError, smtplib.SMTPException) as error:
             client.close()
@@ -136,24 +167,6 @@ class SmtpSession:
             client.close()
             raise SmtpOutcomeUnknown(SmtpOutcomeUnknown.MSGID, details=str(status))
         return status, words
-
-    def _receivers(self, receivers: list[str], envelope: list[str]) -> dict[str, Refusal]:
-        """Name the receivers; gives the refused ones. Raises SmtpReceiversRefused when none is left."""
-        refusals: dict[str, Refusal] = {}
-        for receiver, address in dict(zip(receivers, envelope, strict=True)).items():
-            status, words = self._client.docmd("RCPT", f"TO:<{address}>")
-            if status == 421:
-                raise self._refused(status, words)
-            if status not in (250, 251):
-                refusals[receiver] = Refusal(status=status, words=masked(_as_text(words), self._settings))
-        if len(refusals) == len(set(receivers)):
-            self._reset()
-            raise SmtpReceiversRefused(refusals)
-        return refusals
-
-    def _envelope(self, sender: str, receivers: Sequence[str]) -> list[str]:
-        """Addresses fit for commands: domains as A-labels, local parts in UTF-8 only where offered (RFC 6531)."""
-        return [self._address(sender), *(self._address(receiver) for receiver in receivers)]
 
     def _address(self, address: str) -> str:
         local, at, domain = address.rpartition("@")
@@ -218,6 +231,19 @@ def _open(settings: ServerSettings) -> Client:
         sock.close()
         raise
     return client
+
+
+def _with_line_ends(raw: bytes) -> bytes:
+    """The same with CRLF at every line's end, as compose() leaves it."""
+    ends = raw.count(b"\r\n")
+    is_right = raw.endswith(b"\r\n") and ends == raw.count(b"\n") == raw.count(b"\r")
+    return raw if is_right else _LINE_END.sub(b"\r\n", raw if raw.endswith((b"\r", b"\n")) else raw + b"\r\n")
+
+
+def _stuffed(raw: bytes) -> bytes:
+    """Lines that begin with a dot get another one (RFC 5321 §4.5.2)."""
+    stuffed = raw.replace(b"\r\n.", b"\r\n..")
+    return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
 
 def _as_text(words: bytes) -> str:

@@ -32,12 +32,19 @@ class SmtpSink:
     drop_before_data: hangs up at MAIL; slow: answers DATA after slow_seconds.
 
     Receivers that begin with 'refused' get 550, with 'later' 451. Any user, one password. Sign-ins are counted.
+    pipelining: offered, as nearly every server does.
     """
 
     def __init__(
-        self, *, certificate: Certificate | None = None, tls: bool = False, size_limit: int = 33_554_432
+        self,
+        *,
+        certificate: Certificate | None = None,
+        tls: bool = False,
+        size_limit: int = 33_554_432,
+        pipelining: bool = True,
     ) -> None:
         self.mode: Mode = "ok"
+        self.pipelining = pipelining
         self.password = PASSWORD
         self.slow_seconds = 1.0
         self.taken: list[Taken] = []
@@ -79,6 +86,12 @@ class SmtpSink:
     def stop(self) -> None:
         """Stop listening; what was taken stays."""
         self._controller.stop(no_assert=True)
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*responses[:-1], "250-PIPELINING", responses[-1]] if self.pipelining else responses
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

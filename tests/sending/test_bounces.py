@@ -37,7 +37,7 @@ def bounce_of(outgoing, text: str = POSTFIX) -> bytes:
 
 @pytest.mark.live
 def test_report_from_the_mail_server_is_told_on_the_card_of_the_mail(whole_account, queue, mailbox, told):
-    outgoing = deliver(queue(to=(EWA, JAN)))
+    outgoing = deliver(queue(to=(EWA, JAN), automatic=True))
     mailbox.deliver(bounce_of(outgoing))
     sync_services.sync_account(whole_account.pk)
     outgoing.refresh_from_db()
@@ -50,7 +50,7 @@ def test_report_from_the_mail_server_is_told_on_the_card_of_the_mail(whole_accou
 
 
 def test_words_without_a_report_count_too(account, queue, told):
-    outgoing = deliver(queue(to=(EWA, JAN)))
+    outgoing = deliver(queue(to=(EWA, JAN), automatic=True))
     raw = make_raw("MAILER-DAEMON@kwiat.example", "alice@ours.example", "failure notice", "TEXT", Return_Path="<>")
     arrive(account, raw.replace(b"TEXT", bounce_of(outgoing, QMAIL)))
     outgoing.refresh_from_db()
@@ -59,7 +59,7 @@ def test_words_without_a_report_count_too(account, queue, told):
 
 def test_bounce_tells_that_a_mail_of_unknown_outcome_was_sent(account, queue, smtp_sink, told):
     smtp_sink.mode = "drop"
-    outgoing = deliver(queue(to=(EWA, JAN)))
+    outgoing = deliver(queue(to=(EWA, JAN), automatic=True))
     assert outgoing.state == OutgoingState.SENDING
     arrive(account, bounce_of(outgoing))
     outgoing.refresh_from_db()
@@ -68,7 +68,7 @@ def test_bounce_tells_that_a_mail_of_unknown_outcome_was_sent(account, queue, sm
 
 
 def test_second_bounce_adds_its_receiver_and_is_told_once(account, queue, told):
-    outgoing = deliver(queue(to=(EWA, JAN)))
+    outgoing = deliver(queue(to=(EWA, JAN), automatic=True))
     arrive(account, bounce_of(outgoing))
     second = POSTFIX.replace("ewa@kwiat.example", "jan@nowak.example", 7).replace("delayed", "relayed")
     arrive(account, bounce_of(outgoing, second).replace(b"Undelivered", b"Once more"))
@@ -78,7 +78,7 @@ def test_second_bounce_adds_its_receiver_and_is_told_once(account, queue, told):
 
 
 def test_bounce_in_another_account_or_of_another_mail_settles_nothing(account, people, queue, told):
-    outgoing = deliver(queue(to=(EWA, JAN)))
+    outgoing = deliver(queue(to=(EWA, JAN), automatic=True))
     arrive(make_account(people.charlie), bounce_of(outgoing))
     arrive(account, POSTFIX.encode())
     outgoing.refresh_from_db()

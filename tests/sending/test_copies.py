@@ -128,7 +128,7 @@ def test_mail_of_unknown_outcome_is_settled_by_its_copy_in_sent(whole_account, q
 def test_worker_that_died_after_data_leaves_a_mail_that_is_looked_for(whole_account, queue, mailbox):
     outgoing = queue()
     [claimed] = attempts.claim(whole_account.pk, datetime.now(UTC))
-    attempts.begin_data(claimed)
+    attempts.begin(claimed)
     make_due(outgoing, look_at=datetime.now(UTC), data_started_at=datetime.now(UTC) - timedelta(minutes=11))
     assert file_copies(outgoing).state == OutgoingState.NEEDS_REVIEW
 

@@ -38,7 +38,13 @@ def seconds_until(moment: datetime) -> float:
 
 def test_mail_arrives_once_as_an_independent_parser_reads_it(account, queue, smtp_sink, told):
     outgoing = deliver(
-        queue(html="<p>Zażółć</p>", text="", subject="Oferta – Grüße", bcc=(Address(address="b@b.example"),))
+        queue(
+            html="<p>Zażółć</p>",
+            text="",
+            subject="Oferta – Grüße",
+            bcc=(Address(address="b@b.example"),),
+            automatic=True,
+        )
     )
     delivery.deliver_account(account.pk)
     [taken] = smtp_sink.taken
@@ -67,7 +73,7 @@ def test_several_mails_go_over_one_connection(account, queue, smtp_sink):
 
 def test_not_now_is_tried_again_within_a_minute_then_ever_later(account, queue, smtp_sink, told):
     smtp_sink.mode = "temp"
-    outgoing = queue()
+    outgoing = queue(automatic=True)
     pauses = []
     for _ in range(4):
         deliver(outgoing)
@@ -96,7 +102,7 @@ def test_mail_is_given_up_after_a_day_of_tries(account, queue, smtp_sink, told):
 
 def test_never_is_told_at_once_with_the_servers_sentence_and_can_be_sent_again(account, people, queue, smtp_sink, told):
     smtp_sink.mode = "perm"
-    outgoing = deliver(queue())
+    outgoing = deliver(queue(automatic=True))
     assert (outgoing.state, card(outgoing).delivery_state) == (OutgoingState.FAILED, DeliveryState.FAILED)
     assert "This looks like advertising" in card(outgoing).delivery_note
     make_due(outgoing)
@@ -230,9 +236,9 @@ def test_worker_that_was_overtaken_says_no_data(account, queue, smtp_sink):
     [mine] = attempts.claim(account.pk, now)
     assert attempts.claim(account.pk, now) == []
     [theirs] = attempts.claim(account.pk, now + timedelta(seconds=121))
-    attempts.begin_data(theirs)
+    attempts.begin(theirs)
     with pytest.raises(attempts.Overtaken):
-        attempts.begin_data(mine)
+        attempts.begin(mine)
     attempts.failed(mine, attempts.Overtaken("late"))
     outgoing.refresh_from_db()
     assert outgoing.state == OutgoingState.SENDING
@@ -240,15 +246,15 @@ def test_worker_that_was_overtaken_says_no_data(account, queue, smtp_sink):
 
 def test_mail_cancelled_while_a_worker_has_it_does_not_leave(account, people, queue, smtp_sink, monkeypatch):
     outgoing = queue()
-    real = attempts.begin_data
+    real = attempts.begin
 
     def cancelled_meanwhile(row: Outgoing) -> None:
         services.cancel_outgoing(people.alice, row.pk)
         real(row)
 
-    monkeypatch.setattr(attempts, "begin_data", cancelled_meanwhile)
+    monkeypatch.setattr(attempts, "begin", cancelled_meanwhile)
     assert deliver(outgoing).state == OutgoingState.CANCELLED
-    monkeypatch.setattr(attempts, "begin_data", real)
+    monkeypatch.setattr(attempts, "begin", real)
     other = deliver(queue(subject="The next one"))
     assert other.state == OutgoingState.SENT
     assert len(smtp_sink.taken) == 1
@@ -257,10 +263,10 @@ def test_mail_cancelled_while_a_worker_has_it_does_not_leave(account, people, qu
 def test_kept_connection_that_the_server_closed_is_replaced_without_a_pause(account, queue, smtp_sink, monkeypatch):
     real, calls = attempts.sent, []
 
-    def drop_connections(row, refused) -> None:
-        real(row, refused)
+    def drop_connections(row, refused, *, then) -> bool:
         calls.append(row.pk)
         smtp_sink.hang_up()
+        return real(row, refused, then=then)
 
     monkeypatch.setattr(attempts, "sent", drop_connections)
     for number in range(3):
