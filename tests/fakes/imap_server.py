@@ -12,8 +12,8 @@ import select
 import socket
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 
 from tests.fakes import mail_parts
@@ -79,6 +79,8 @@ class ImapServer:
     capabilities_before = b""
     greeting = b"* OK IMAP4rev1 service ready"
     folders_at_first: Iterable[tuple[bytes, bytes]] = ((b"INBOX", b""), (b"Sent", b""), (b"Trash", b""))
+    delimiter = b"/"
+    zone: tzinfo = UTC  #: of INTERNALDATE, and of the days of SINCE
     max_command_bytes = 0
     max_connections = 0
 
@@ -161,7 +163,7 @@ class ImapServer:
 
     def list(self, wanted: bytes) -> Iterator[bytes]:
         for folder in self.folders.values():
-            yield b'* LIST (%b) "/" %b' % (folder.attributes, string(folder.name))
+            yield b'* LIST (%b) "%b" %b' % (folder.attributes, self.delimiter, string(folder.name))
 
     def status_items(self, folder: Folder) -> list[tuple[bytes, int]]:
         return [
@@ -178,7 +180,7 @@ class ImapServer:
         yield b"* OK [UIDVALIDITY %d] UIDs valid" % folder.uidvalidity
 
     def search(self, folder: Folder, criteria: bytes) -> list[int]:
-        return [uid for uid, mail in sorted(folder.mails.items()) if _matches(mail, criteria, folder)]
+        return [uid for uid, mail in sorted(folder.mails.items()) if _matches(mail, criteria, folder, self.zone)]
 
     def found(self, tag: bytes, uids: list[int], extended: bool) -> bytes:
         return b"* SEARCH" + b"".join(b" %d" % uid for uid in uids)
@@ -199,7 +201,7 @@ class ImapServer:
         if name == b"FLAGS":
             return [b"FLAGS (%b)" % b" ".join(sorted(mail.flags))]
         if name == b"INTERNALDATE":
-            return [b'INTERNALDATE "%b"' % f"{mail.internaldate:%d-%b-%Y %H:%M:%S} +0000".encode()]
+            return [b'INTERNALDATE "%b"' % f"{mail.internaldate.astimezone(self.zone):%d-%b-%Y %H:%M:%S %z}".encode()]
         if name == b"RFC822.SIZE":
             return [b"RFC822.SIZE %d" % self.size(mail)]
         if name == b"BODYSTRUCTURE":
@@ -381,10 +383,11 @@ def _section(mail: Mail, name: bytes) -> bytes | None:
     return mail.part.section(name)
 
 
-def _matches(mail: Mail, criteria: bytes, folder: Folder) -> bool:
+def _matches(mail: Mail, criteria: bytes, folder: Folder, zone: tzinfo) -> bool:
     """SEARCH with the keys that the product uses, OR among them."""
     words = iter(_arguments(criteria))
-    return all(_key(key.upper(), words, mail, folder) for key in words)
+    local = replace(mail, internaldate=mail.internaldate.astimezone(zone))
+    return all(_key(key.upper(), words, local, folder) for key in words)
 
 
 def _key(key: bytes, words: Iterator[bytes], mail: Mail, folder: Folder) -> bool:

@@ -46,13 +46,15 @@ def test_two_hundred_cuts_cost_nothing(connect, mailbox: Mailbox, monkeypatch):
     cut_everywhere(connect, mailbox, monkeypatch, places=200)
 
 
-def cut_everywhere(connect, mailbox: Mailbox, monkeypatch, *, places: int) -> None:
+def cut_everywhere(connect, mailbox: Mailbox, monkeypatch, *, places: int, hidden: tuple[str, ...] = ()) -> None:
     """A cut in the first import, another in the next synchronisation; ledger equal after two further cycles."""
     monkeypatch.setattr(rules, "FIRST_BATCH_MESSAGES", 7)
     monkeypatch.setattr(rules, "BATCH_MESSAGES", 11)
     fill(mailbox)
     mailbox.deliver(mails.mail(sender=mailbox.address, message_id="<out@kwiat.example>"), folder="Sent")
     with Proxy(mailbox.dovecot.port) as proxy:
+        if hidden:
+            proxy.hide(*hidden)
         account = connect(mailbox, port=proxy.port)
         oracle.to_the_end(account)
         whole = proxy.to_client
