@@ -9,11 +9,13 @@ from django.db import transaction
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
+from mailwall.email_accounts import rules
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.sync.models import SyncRun
 
 #: a wish that nobody serves for so long was forgotten by the queue, or its worker died
 FORGOTTEN_AFTER = timedelta(seconds=10)
+_SLACK = timedelta(minutes=5)
 
 
 def claim_due(now: datetime, limit: int) -> list[int]:
@@ -33,6 +35,15 @@ def make_due(account_id: int, now: datetime) -> bool:
     """Have an active account synchronised as soon as possible. False: it does not connect by itself now."""
     active = EmailAccount.objects.connected().filter(pk=account_id, state=State.ACTIVE)
     return active.update(next_sync_at=now) == 1
+
+
+def after_a_clock_jump(now: datetime) -> None:
+    """Make due, and free, what lies further ahead than anything is ever set: the clock was ahead then."""
+    longest = max(timedelta(seconds=settings.SYNC_INTERVAL_SECONDS), rules.PROBE_EVERY) + _SLACK
+    connected = EmailAccount.objects.connected()
+    connected.filter(next_sync_at__gt=now + longest).update(next_sync_at=now)
+    too_long = now + timedelta(seconds=settings.LEASE_SECONDS) + _SLACK
+    connected.filter(lease_until__gt=too_long).update(lease_token="", lease_until=None)
 
 
 def forgotten_downloads(now: datetime) -> list[int]:

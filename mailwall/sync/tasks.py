@@ -42,7 +42,8 @@ def tick() -> int:
 
 
 def tidy() -> int:
-    """Drop finished runs of long ago; gives how many. To be called now and then."""
+    """Drop finished runs of long ago; gives how many. Mend what a wrong clock set. To be called now and then."""
+    due.after_a_clock_jump(timezone.now())
     return runs.forget_old(timezone.now())
 
 

@@ -45,7 +45,11 @@ def import_ten_folders(connect, mailbox: Mailbox, *, mails_each: int) -> None:
         raws = [mails.mail(message_id=f"<{name.split()[-1]}-{number}@x.example>") for number in range(mails_each)]
         mailbox.fill(list(zip(raws, at, strict=True)), folder=name)
         mailbox.deliver(mails.mail(message_id=f"<{name.split()[-1]}-new@x.example>"), folder=name)
-        inside = {f"{name.split()[-1]}-{number}@x.example" for number in range(mails_each) if at[number] >= account.import_since}
+        inside = {
+            f"{name.split()[-1]}-{number}@x.example"
+            for number in range(mails_each)
+            if at[number] >= account.import_since
+        }
         wanted[name] = {*inside, f"{name.split()[-1]}-new@x.example"}
     flags = {name: mailbox.dovecot.flags(mailbox.address, name) for name in names}
     recent = {name: recent_of(mailbox, name) for name in names}
@@ -111,7 +115,7 @@ def test_a_cut_in_a_literal_is_never_taken_for_its_end(connect, mailbox: Mailbox
     fill(mailbox, 20)
     with Proxy(mailbox.dovecot.port) as proxy:
         account = connect(mailbox, port=proxy.port)
-        whole = {entry for entry in oracle.server_ledger(mailbox)[1].values()}
+        whole = set(oracle.server_ledger(mailbox)[1].values())
         for number in range(1, 40, 3):
             oracle.forget(account)
             proxy.cut_in_literal(number=number)
