@@ -16,6 +16,8 @@ from tests.rig.fixtures import Mailbox
 from tests.rig.processes import free_port
 from tests.sync.conftest import NOW, ids
 
+pytestmark = pytest.mark.live
+
 
 class Troubled(ImapServer):
     """Answers LOGIN with `trouble` while there is any."""

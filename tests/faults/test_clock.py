@@ -16,6 +16,8 @@ from tests.rig import mails
 from tests.rig.fixtures import Mailbox
 from tests.sync.conftest import NOW, ago, ids
 
+pytestmark = pytest.mark.live
+
 
 def on(server: ImapServer) -> Mailbox:
     return Mailbox(dovecot=server, address="alice@example.org", ca_file="")  # type: ignore[arg-type]

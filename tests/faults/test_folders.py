@@ -18,6 +18,8 @@ from tests.rig import mails
 from tests.rig.fixtures import Mailbox
 from tests.sync.conftest import ago, ids, ledger
 
+pytestmark = pytest.mark.live
+
 SENT = {
     "Polish": "Wysłane", "German": "Gesendet", "French": "Éléments envoyés", "Spanish": "Enviados",
     "Italian": "Posta inviata", "Portuguese": "Itens Enviados", "Dutch": "Verzonden items", "Czech": "Odeslaná pošta",

@@ -19,6 +19,8 @@ from tests.rig import mails
 from tests.rig.fixtures import Mailbox
 from tests.sync.conftest import NOW, ago, ids, ledger
 
+pytestmark = pytest.mark.live
+
 FILE = b"%PDF-1.7\n" + bytes(range(256)) * 40
 
 

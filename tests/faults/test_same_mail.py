@@ -16,6 +16,8 @@ from tests.rig import mails
 from tests.rig.fixtures import Mailbox
 from tests.sync.conftest import ledger
 
+pytestmark = pytest.mark.live
+
 
 def on(server: ImapServer, address: str = "alice@example.org") -> Mailbox:
     return Mailbox(dovecot=server, address=address, ca_file="")  # type: ignore[arg-type]
