@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from mailwall.imap import reader
-from mailwall.imap.errors import ImapBusy, ImapProtocolError, ImapUnreachable, is_busy, masked
+from mailwall.imap.errors import ImapBusy, ImapProtocolError, ImapUnreachable, is_busy
 from mailwall.imap.reader import Response
 from mailwall.imap.wire import Wire
+from mailwall.net.masking import masked
 
 _MAX_SET_CHARACTERS = 2000  # Exchange answers BAD to commands of more than about 8 kB
 _TAGGED = re.compile(rb"(\S+) (OK|NO|BAD)\b ?(.*)\Z", re.IGNORECASE | re.DOTALL)

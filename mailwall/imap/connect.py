@@ -22,13 +22,13 @@ from mailwall.imap.errors import (
     ImapTlsFailed,
     ImapUnreachable,
     is_busy,
-    masked,
     not_connected,
     sign_in_refused,
 )
 from mailwall.imap.wire import Wire
 from mailwall.net import dial
 from mailwall.net.errors import DialError
+from mailwall.net.masking import masked
 from mailwall.net.types import ServerSettings
 
 _TLS_RECORD = (b"\x15\x03", b"\x16\x03")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mailwall.net.errors import DialError, ServerError, gettext_noop
+from mailwall.net.masking import masked
 from mailwall.net.types import ServerSettings
 
 
@@ -141,11 +142,3 @@ def not_connected(error: DialError) -> ImapError:
     told = kind(error.msgid, error.params, code=error.code_for("imap"), details=error.details)
     told.retryable = error.retryable
     return told
-
-
-def masked(words: str, settings: ServerSettings) -> str:
-    """The server's own words without our secrets, one line, short."""
-    for secret in (settings.password, settings.username):
-        if secret:
-            words = words.replace(secret, "…")
-    return " ".join(words.split())[:300]

@@ -15,7 +15,7 @@ from types import TracebackType
 from mailwall.imap import bodystructure, connect, fetch, folders, idle, reader
 from mailwall.imap.commands import Commands, Completion, quoted, uid_sets
 from mailwall.imap.dates import format_date, format_internaldate
-from mailwall.imap.errors import ImapBusy, ImapError, ImapFolderGone, ImapProtocolError, masked, not_connected
+from mailwall.imap.errors import ImapBusy, ImapError, ImapFolderGone, ImapProtocolError, not_connected
 from mailwall.imap.fetch import SECTION_LIMIT_BYTES, WHOLE_LIMIT_BYTES, ChooseSections, WantsText
 from mailwall.imap.reader import Response
 from mailwall.imap.types import Changes, FetchedMessage, FolderInfo, FolderStatus, Overview
@@ -23,6 +23,7 @@ from mailwall.imap.wire import Wire
 from mailwall.mime.types import BodyPart
 from mailwall.net import dial
 from mailwall.net.errors import DialError
+from mailwall.net.masking import masked
 from mailwall.net.types import ServerSettings
 
 MAX_UID = 2**32 - 1

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from mailwall.net import dial
 from mailwall.net.errors import DialError
+from mailwall.net.masking import masked
 from mailwall.net.types import ServerSettings
 from mailwall.smtp.errors import (
     SmtpBusy,
@@ -24,7 +25,6 @@ from mailwall.smtp.errors import (
     SmtpTimeout,
     SmtpTlsFailed,
     SmtpUnreachable,
-    masked,
     not_connected,
     sign_in_refused,
 )

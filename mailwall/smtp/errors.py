@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from mailwall.net.errors import DialError, ServerError, gettext_noop
+from mailwall.net.masking import masked
 from mailwall.net.types import ServerSettings
 from mailwall.smtp.types import Refusal
 
@@ -153,10 +154,3 @@ def not_connected(error: DialError) -> SmtpError:
     told = kind(error.msgid, error.params, code=error.code_for("smtp"), details=error.details)
     told.retryable = error.retryable
     return told
-
-
-def masked(words: str, settings: ServerSettings) -> str:
-    """The server's own words without our password, one line, short."""
-    if settings.password:
-        words = words.replace(settings.password, "…")
-    return " ".join(words.split())[:300]

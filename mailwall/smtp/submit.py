@@ -12,6 +12,7 @@ import idna
 
 from mailwall.net import dial
 from mailwall.net.errors import DialError
+from mailwall.net.masking import masked
 from mailwall.net.types import ServerSettings
 from mailwall.smtp import connect
 from mailwall.smtp.connect import Client
@@ -21,7 +22,6 @@ from mailwall.smtp.errors import (
     SmtpReceiversRefused,
     SmtpRefused,
     SmtpUnreachable,
-    masked,
     not_connected,
     refused,
 )
