@@ -8,6 +8,7 @@ from typing import cast
 
 from django.conf import settings
 
+from mailwall.email_accounts import trials
 from mailwall.email_accounts.errors import ConnectionFailed
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.imap.check import check_connection as check_imap
@@ -15,6 +16,7 @@ from mailwall.net import guard
 from mailwall.net.errors import DialError, HostInvalid, HostNotAllowed
 from mailwall.net.types import NetworkPolicy, Security, ServerSettings, Stage
 from mailwall.smtp.check import check_connection as check_smtp
+from mailwall.team.models import User
 from mailwall.web import secrets
 
 
@@ -66,13 +68,28 @@ def smtp_settings(account: EmailAccount) -> ServerSettings | None:
     )
 
 
-def check(account: EmailAccount, servers: Servers) -> Iterator[Stage]:
+def check(actor: User, account: EmailAccount, servers: Servers) -> Iterator[Stage]:
     """Test connection, stage by stage; SMTP, whose stages begin with `smtp_`, follows when IMAP is green.
 
     Changes nothing on the servers. A closed iterator closes the connection.
 
     :raises mailwall.web.secrets.SecretUnreadable: the stored password does not open.
+    :raises TooManyTrials: the actor had too many in vain.
     """
+    trials.require_patience(actor)
+    dialled, works = "", False
+    try:
+        for stage in _stages(account, servers):
+            if stage.stage.endswith("connect") and stage.ok is not None:
+                dialled = account.imap_host if stage.stage == "connect" else account.smtp_host
+            works = stage.ok is True
+            yield stage
+    finally:  # also when nobody waits for the end
+        if dialled and not works:
+            trials.note_failure(actor, dialled)
+
+
+def _stages(account: EmailAccount, servers: Servers) -> Iterator[Stage]:
     works = True
     if servers.imap:
         for stage in check_imap(imap_settings(account)):
@@ -84,16 +101,16 @@ def check(account: EmailAccount, servers: Servers) -> Iterator[Stage]:
             yield replace(stage, stage=f"smtp_{stage.stage}")
 
 
-def require(account: EmailAccount, servers: Servers, *, verify: bool) -> None:
+def require(actor: User, account: EmailAccount, servers: Servers, *, verify: bool) -> None:
     """Ask the servers, or without `verify` at least the network policy, before something is saved.
 
-    :raises ConnectionFailed: with the code and the sentence of the first stage that failed.
+    :raises ConnectionFailed: with the code and the sentence of the first stage that failed. :raises TooManyTrials:
     """
     if not verify:
         _require_allowed_hosts(account, servers)
         return
     try:
-        for stage in check(account, servers):
+        for stage in check(actor, account, servers):
             if stage.ok is False:
                 raise ConnectionFailed(
                     stage.msgid or stage.message, stage.params, code=stage.code, details=stage.details

@@ -50,6 +50,14 @@ class AlreadyConnected(AccountError):
         self.account_id = account_id
 
 
+class TooManyTrials(AccountError):
+    """Too many connection tests in vain; nothing was dialled."""
+
+    code = "too_many_tests"
+    retryable = True
+    MSGID = _("Too many connection tests failed. Wait ten minutes, then try again.")
+
+
 class LimitReached(AccountError):
     """The owner has as many accounts as the package allows."""
 

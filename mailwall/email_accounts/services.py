@@ -35,7 +35,7 @@ def create_account(actor: User, draft: AccountDraft, *, verify: bool = True) -> 
     account = draft_account(actor, draft)
     _refuse_connected(actor, account.address)
     _refuse_over_limit(account.owner)
-    connection.require(account, Servers(imap=True, smtp=bool(account.smtp_host)), verify=verify)
+    connection.require(actor, account, Servers(imap=True, smtp=bool(account.smtp_host)), verify=verify)
     try:
         with transaction.atomic():
             defaults.lock_owner(account.owner_id)  # two at once must not both be the third
@@ -86,7 +86,7 @@ def update_account(actor: User, account_id: int, wanted: AccountChanges, *, veri
     if trial.address != before.address:
         _refuse_connected(actor, trial.address)
     changed = changes.servers_changed(before, trial)
-    connection.require(trial, changed, verify=verify)
+    connection.require(actor, trial, changed, verify=verify)
     try:
         with transaction.atomic():
             account = _locked(account)
@@ -99,16 +99,23 @@ def update_account(actor: User, account_id: int, wanted: AccountChanges, *, veri
             elif checked.is_default is False and account.is_default:
                 defaults.give_up_default(account)
             defaults.settle_default(account.owner_id)
-            if account.visibility != before.visibility:
-                details = {"from": before.visibility, "to": account.visibility}
-                team_services.audit(actor, "email_account.visibility", f"email_account:{account.pk}", **details)
-            if account.on_dashboard != before.on_dashboard:
-                target = f"email_account:{account.pk}"
-                team_services.audit(actor, "email_account.dashboard", target, on=account.on_dashboard)
+            _note_changes(actor, before, account, changed)
     except IntegrityError:
         _refuse_connected(actor, trial.address)
         raise
     return queries.get_account(actor, account_id)
+
+
+def _note_changes(actor: User, before: EmailAccount, account: EmailAccount, changed: Servers) -> None:
+    """For the activity log: who led the account elsewhere, or showed its messages to others."""
+    target = f"email_account:{account.pk}"
+    if changed.imap or changed.smtp:
+        team_services.audit(actor, "email_account.servers", target, imap=changed.imap, smtp=changed.smtp)
+    if account.visibility != before.visibility:
+        details = {"from": before.visibility, "to": account.visibility}
+        team_services.audit(actor, "email_account.visibility", target, **details)
+    if account.on_dashboard != before.on_dashboard:
+        team_services.audit(actor, "email_account.dashboard", target, on=account.on_dashboard)
 
 
 def changed_account(actor: User, account: EmailAccount, wanted: AccountChanges) -> EmailAccount:
@@ -129,7 +136,7 @@ def reactivate(actor: User, account_id: int) -> EmailAccount:
     :raises Http404, ConnectionFailed: it stays as it was.
     """
     account = queries.get_account(actor, account_id)
-    connection.require(account, Servers(imap=True, smtp=False), verify=True)
+    connection.require(actor, account, Servers(imap=True, smtp=False), verify=True)
     with transaction.atomic():
         account = _locked(account)
         _start_anew(account, tested=True)

@@ -20,6 +20,7 @@ LIMIT = 60
 ACTIONS = {
     "email_account.connected": gettext_lazy("Connected the account"),
     "email_account.reactivated": gettext_lazy("Reactivated the account"),
+    "email_account.servers": gettext_lazy("Changed the servers or a password"),
     "email_account.visibility": gettext_lazy("Changed who sees the messages"),
     "email_account.dashboard": gettext_lazy("Changed whether messages are on the Dashboard"),
     "email_account.folders": gettext_lazy("Changed the folders that are read"),

@@ -37,6 +37,7 @@ _STATUS = {
     "account_deactivated": 409,
     "account_not_active": 409,
     "backfill_active": 409,
+    "too_many_tests": 429,
 }
 
 
@@ -69,7 +70,8 @@ def test_connection(request: HttpRequest, payload: AccountIn) -> dict[str, Any]:
     viewer: Any = request.user
     try:
         account = services.draft_account(viewer, draft_of(payload))
-        stages = list(connection.check(account, connection.Servers(imap=True, smtp=bool(account.smtp_host))))
+        servers = connection.Servers(imap=True, smtp=bool(account.smtp_host))
+        stages = list(connection.check(viewer, account, servers))
     except MailwallError as error:
         raise problem_of(error) from error
     shown = [

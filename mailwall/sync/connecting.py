@@ -276,7 +276,7 @@ def _stages(viewer: User, form: AccountForm) -> Iterator[tuple[Stage, str]]:
             account = services.draft_account(viewer, form.draft())
         else:
             account = services.changed_account(viewer, form.account, form.changes())
-        for stage in connection.check(account, connection.Servers(imap=True, smtp=bool(account.smtp_host))):
+        for stage in connection.check(viewer, account, connection.Servers(imap=True, smtp=bool(account.smtp_host))):
             yield stage, account_errors.translated(stage.msgid, stage.params, stage.message)
     except account_errors.DraftInvalid as error:
         yield Stage(stage="form", ok=False), " ".join(sentence for _field, sentence in error.errors)

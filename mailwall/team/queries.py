@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
-from mailwall.team.models import ApiToken, Role, Team, User, Workspace
+from mailwall.team.models import ApiToken, AuditEntry, Role, Team, User, Workspace
 
 MANAGING_ROLES = (Role.MANAGER, Role.ADMIN)
 
@@ -60,3 +62,8 @@ def somebody_can_sign_in() -> bool:
 def tokens_of(user: User) -> QuerySet[ApiToken]:
     """The user's tokens that were not revoked, newest first."""
     return ApiToken.objects.filter(user=user, revoked_at__isnull=True).order_by("-id")
+
+
+def deeds_since(actor: User, action: str, moment: datetime) -> int:
+    """How often somebody did something, by the audit log."""
+    return AuditEntry.objects.filter(actor=actor, action=action, at__gte=moment).count()

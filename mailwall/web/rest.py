@@ -43,7 +43,7 @@ class Page(Schema, Generic[T]):
 
 
 #: for `response={200: X, **PROBLEMS}`: so that the OpenAPI document says what every call may answer
-PROBLEMS: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 422}): Problem}
+PROBLEMS: dict[Any, Any] = {frozenset({400, 401, 403, 404, 409, 422, 429}): Problem}
 
 
 class ApiProblem(Exception):
