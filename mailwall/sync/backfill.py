@@ -25,8 +25,9 @@ from mailwall.imap.session import ImapSession, open_session
 from mailwall.sync import comparing, folders, rules
 from mailwall.sync.batches import Counts, Work, uidvalidity_of
 from mailwall.sync.models import Backfill, BackfillFolder, Folder, LedgerEntry, Placement
-from mailwall.sync.passes import Pass, Turn
+from mailwall.sync.passes import Pass
 from mailwall.sync.reading import Reading
+from mailwall.sync.turns import Turn
 from mailwall.team.models import User
 
 STEP_SECONDS = 5.0

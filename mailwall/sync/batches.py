@@ -121,7 +121,7 @@ def _note(folder: Folder, readings: Sequence[Reading], removed: Sequence[Reading
     settled = {reading.uid for reading in readings} - {entry.uid for entry in noted}
     of_folder = LedgerEntry.objects.filter(folder=folder, uidvalidity=uidvalidity_of(folder))
     if settled:
-        of_folder.filter(uid__in=settled).delete()
+        of_folder.filter(uid__one_of=settled).delete()
     if noted:
         LedgerEntry.objects.bulk_create(
             noted,

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import functools
 import logging
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from mailwall.email_accounts import importing, leases
@@ -22,44 +20,18 @@ from mailwall.imap.errors import ImapBusy, ImapError, ImapFolderGone
 from mailwall.imap.session import ImapSession
 from mailwall.imap.types import FolderStatus
 from mailwall.mime.addresses import fold_address
-from mailwall.sync import batches, comparing, folders, moved, reading, renaming, renumbering, rules
-from mailwall.sync.batches import Counts, Work
+from mailwall.sync import batches, comparing, cursors, folders, moved, reading, renaming, renumbering, rules, storing
+from mailwall.sync.batches import Work
 from mailwall.sync.models import Folder, LedgerEntry, Placement
-from mailwall.sync.reading import Reading, Scope
+from mailwall.sync.reading import Scope
+from mailwall.sync.storing import Wanted
+from mailwall.sync.turns import Turn
 
 logger = logging.getLogger(__name__)
-
-STREAM_MESSAGES = 10_000
 
 
 class _Renumbered(Exception):
     """The folder got another uidvalidity since STATUS; the next pass sees to it."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Turn:
-    """How much may be done before others get their turn: `seconds`, or `messages` once others wait.
-
-    others_wait, stopping: asked between batches. counts: what has been done so far. more_history: a backfill waits for
-    the next turn.
-    """
-
-    seconds: float = 30.0
-    messages: int = 500
-    others_wait: Callable[[], bool] = lambda: False
-    stopping: Callable[[], bool] = lambda: False
-    counts: Counts = field(default_factory=Counts)
-    more_history: bool = False
-    ends_at: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.ends_at = time.monotonic() + self.seconds
-
-    @property
-    def is_over(self) -> bool:
-        if self.stopping() or time.monotonic() >= self.ends_at:
-            return True
-        return self.counts.read >= self.messages and self.others_wait()
 
 
 class Pass:
@@ -115,7 +87,7 @@ class Pass:
                 folders.mark_missing(self.work.account.pk, self.work.token, folder)
                 plans.append((folder, rules.SyncPlan()))
                 continue
-            plan = rules.plan_sync(cursor_of(folder, self._now), status)
+            plan = rules.plan_sync(cursors.cursor_of(folder, self._now), status)
             if plan.void_placements and not renumbering.begin(self.work, folder, status.uidvalidity, self._now):
                 continue
             plans.append((folder, plan))
@@ -218,7 +190,7 @@ class Pass:
         if not self._settle(folder, renumbering.remap(self.session, self.work, folder, status)):
             return False
         status = self.examine(folder)
-        wanted = [uid for uid in self._in_window() if uid < status.uidnext]
+        wanted = [uid for uid in self._in_window() if uid < status.uidnext] if status.messages else []
         self._begun[folder.pk] = wanted
         self.update(
             folder,
@@ -241,7 +213,7 @@ class Pass:
             return True
         status = self.examine(folder)
         uids = self.session.search_uids(folder.high_uid + 1)
-        if not self.store(folder, uids, _raise_high):
+        if not self.store(folder, uids, cursors.raise_high):
             return False
         values: dict[str, object] = {"uidnext": status.uidnext}
         if not plan.compare:
@@ -264,7 +236,8 @@ class Pass:
     def _retry_one(self, folder: Folder, entry: LedgerEntry) -> bool:
         self.examine(folder)
         again = reading.read_whole(self.session, entry.uid, self.scope(folder))
-        self._commit(folder, [reading.tried_before(again, entry.attempts)], lambda _: {})
+        tried = [reading.tried_before(again, entry.attempts)]
+        self.turn.counts.add(batches.commit(self.work, folder, tried, lambda _: {}))
         return True
 
     def _compare(self, folder: Folder, plan: rules.SyncPlan) -> bool:
@@ -335,7 +308,7 @@ class Pass:
         left = [uid for uid in reversed(wanted) if uid < folder.low_uid and uid not in placed]
         if folder.import_seen + len(left) != folder.import_total:
             self.update(folder, import_total=folder.import_seen + len(left))
-        if not self.store(folder, left, _lower_low):
+        if not self.store(folder, left, cursors.lower_low):
             return False
         self.update(folder, import_done=True, low_uid=1, out_of_window=comparing.unknown(folder))
         return self._retry([(folder, plan)])
@@ -346,49 +319,6 @@ class Pass:
         self, folder: Folder, uids: Sequence[int], cursor: batches.CursorOf, *, scope: Scope | None = None
     ) -> bool:
         """Read and write messages in batches, the cursor with each; gives whether all of them were done."""
-        scope, first = scope or self.scope(folder), rules.FIRST_BATCH_MESSAGES
-        for piece in rules.batches(uids, self._stream_size()):
-            readings = reading.read(self.session, piece, scope)
-            done = 0
-            for batch in reading.in_batches(readings, first=first):
-                self._commit(folder, batch, cursor)
-                done += len(batch)
-                first = rules.BATCH_MESSAGES
-                if done < len(piece) and self.turn.is_over:
-                    readings.close()  # reads what was asked for, so that the connection can be used again
-                    return False
-            if self.turn.is_over and piece[-1] != uids[-1]:
-                return False
-        return True
-
-    def _stream_size(self) -> int:
-        """How much to ask for in one go: what is asked for must also be read."""
-        return self.turn.messages if self.turn.others_wait() else STREAM_MESSAGES
-
-    def _commit(self, folder: Folder, batch: Sequence[Reading], cursor: batches.CursorOf) -> None:
-        self.turn.counts.add(batches.commit(self.work, folder, batch, cursor))
-
-
-def cursor_of(folder: Folder, now: datetime) -> rules.FolderCursor | None:
-    """The folder's cursor, None before its first import began."""
-    if folder.uidvalidity is None or folder.uidnext is None:
-        return None
-    return rules.FolderCursor(
-        uidvalidity=folder.uidvalidity,
-        uidnext=folder.uidnext,
-        high_uid=folder.high_uid,
-        low_uid=folder.low_uid,
-        import_done=folder.import_done,
-        on_server=folder.on_server,
-        compare_due=comparing.is_due(folder, now),
-    )
-
-
-def _raise_high(batch: Sequence[Reading]) -> dict[str, object]:
-    """on_server counts what we saw, not what the server said: a uid that shows late is missed by the next plan."""
-    high = max(item.uid for item in batch)
-    return {"high_uid": high, "uidnext": high + 1, "on_server": F("on_server") + len(batch)}
-
-
-def _lower_low(batch: Sequence[Reading]) -> dict[str, object]:
-    return {"low_uid": min(item.uid for item in batch), "import_seen": F("import_seen") + len(batch)}
+        return storing.store(
+            self.session, self.work, self.turn, Wanted(folder, uids, scope or self.scope(folder)), cursor
+        )

@@ -23,8 +23,9 @@ from mailwall.net.types import ServerSettings
 from mailwall.sync import backfill, folders, rules, runs
 from mailwall.sync.batches import Work
 from mailwall.sync.models import SyncRun
-from mailwall.sync.passes import Pass, Turn
+from mailwall.sync.passes import Pass
 from mailwall.sync.runs import request_download
+from mailwall.sync.turns import Turn
 from mailwall.web.run_ids import logged_as
 
 __all__ = ["SyncOutcome", "request_download", "sync_account", "wait_for_run"]

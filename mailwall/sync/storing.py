@@ -1,0 +1,68 @@
+"""From uids to rows: what is wanted of a folder is read and written batch by batch.
+
+While a batch is written, a thread reads and parses the next one: the server, the line and the database work at the same
+time. Only the thread uses the connection to the mail server, only the caller uses the database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from mailwall.imap.session import ImapSession
+from mailwall.sync import batches, reading, rules
+from mailwall.sync.batches import Work
+from mailwall.sync.models import Folder
+from mailwall.sync.reading import Reading, Scope
+from mailwall.sync.turns import Turn
+
+STREAM_MESSAGES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Messages of the open folder, in the order in which they are to be stored."""
+
+    folder: Folder
+    uids: Sequence[int]
+    scope: Scope
+
+
+def store(session: ImapSession, work: Work, turn: Turn, wanted: Wanted, cursor: batches.CursorOf) -> bool:
+    """Read and write in batches, the cursor with each; gives whether all was done before the turn was over."""
+    first = rules.FIRST_BATCH_MESSAGES
+    for piece in rules.batches(wanted.uids, _stream_size(turn)):
+        done = 0
+        with contextlib.closing(_one_ahead(reading.read(session, piece, wanted.scope), first=first)) as ahead:
+            for batch in ahead:
+                turn.counts.add(batches.commit(work, wanted.folder, batch, cursor))
+                done += len(batch)
+                first = rules.BATCH_MESSAGES
+                if done < len(piece) and turn.is_over:
+                    return False
+        if turn.is_over and piece[-1] != wanted.uids[-1]:
+            return False
+    return True
+
+
+def _stream_size(turn: Turn) -> int:
+    """How much to ask for in one go: what is asked for must also be read."""
+    return turn.messages if turn.others_wait() else STREAM_MESSAGES
+
+
+def _one_ahead(readings: Generator[Reading, None, None], *, first: int) -> Generator[list[Reading], None, None]:
+    """Batches, each made in a thread while the one before it is used.
+
+    Closing it reads what was asked for, so that the connection can be used again.
+    """
+    made = reading.in_batches(readings, first=first)
+    with ThreadPoolExecutor(1, thread_name_prefix="reading") as thread:
+        try:
+            coming = thread.submit(next, made, None)
+            while (batch := coming.result()) is not None:
+                coming = thread.submit(next, made, None)
+                yield batch
+        finally:
+            thread.submit(readings.close).result()
