@@ -22,6 +22,8 @@ from mailwall.mailstore import sql
 from mailwall.mime.fold import words
 
 MESSAGES = "mailstore_search"
+#: SQLite: every occurrence of every word of MESSAGES, by words; a way to look at the index, no data
+OCCURRENCES = "mailstore_search_occurrences"
 #: field → weight on PostgreSQL, in the order of SQLite's columns
 WEIGHTS = {"subject": "A", "sender": "B", "recipients": "C", "body": "D"}
 MAX_WORD_LENGTH = 100
@@ -58,6 +60,17 @@ def create_table(schema_editor: BaseDatabaseSchemaEditor, table: str) -> None:
         schema_editor.execute(
             f"CREATE VIRTUAL TABLE {table} USING fts5(subject, sender, recipients, body, tokenize = 'ascii')"
         )
+
+
+def create_occurrences(schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """For a migration. Never changed."""
+    if schema_editor.connection.vendor == "sqlite":
+        schema_editor.execute(f"CREATE VIRTUAL TABLE {OCCURRENCES} USING fts5vocab({MESSAGES}, instance)")
+
+
+def drop_occurrences(schema_editor: BaseDatabaseSchemaEditor) -> None:
+    if schema_editor.connection.vendor == "sqlite":
+        schema_editor.execute(f"DROP TABLE {OCCURRENCES}")
 
 
 def drop_table(schema_editor: BaseDatabaseSchemaEditor, table: str) -> None:

@@ -53,7 +53,10 @@ def _words(term: Term) -> list[str]:
 def _fts(fields: Sequence[str], term: Term, table: str) -> Match:
     """FTS5: {subject} : ("two words" OR "two wordings")"""
     *before, last = _words(term)
-    endings = _completions(last, table) if term.prefix else [last]
+    if not term.prefix:
+        endings: list[str] | None = [last]
+    else:
+        endings = _completions(last) if table == search_index.MESSAGES else []
     if endings:
         found = " OR ".join(f'"{" ".join([*before, ending])}"' for ending in endings)
         asked = Match(text=f"({found})", is_cheap=len(endings) < 5)
@@ -62,20 +65,17 @@ def _fts(fields: Sequence[str], term: Term, table: str) -> Match:
     return replace(asked, text=f"{{{' '.join(fields)}}} : {asked.text}") if fields else asked
 
 
-def _completions(prefix: str, table: str) -> list[str] | None:
-    """The words of the index that begin so; None when there are more than MAX_COMPLETIONS.
+def _completions(prefix: str) -> list[str] | None:
+    """The words of mail that begin so; None when there are more than MAX_COMPLETIONS.
 
-    fts5vocab lists every occurrence of every word; asking for the first one after a word leaps over all of them.
+    Of all occurrences of all words, asking for the first one after a word leaps over all those of the word.
     """
-    words, terms = f"{table}_occurrences", "SELECT term FROM temp.{} WHERE term >= {} AND term < %s LIMIT 1"
+    first_from = f"SELECT term FROM {search_index.OCCURRENCES} WHERE term >= {{}} AND term < %s LIMIT 1"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(
-            f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.{words} USING fts5vocab('main', '{table}', 'instance')"
-        )
-        cursor.execute(
-            f"WITH RECURSIVE found(word) AS (SELECT ({terms.format(words, '%s')}) "  # noqa: S608 -- names of ours
-            f"UNION ALL SELECT ({terms.format(words, 'found.word || char(1)')}) FROM found "
-            "WHERE found.word IS NOT NULL LIMIT %s) SELECT word FROM found WHERE word IS NOT NULL",
+            f"WITH RECURSIVE found(word) AS (SELECT ({first_from.format('%s')}) UNION ALL "
+            f"SELECT ({first_from.format('found.word || char(1)')}) FROM found WHERE found.word IS NOT NULL LIMIT %s) "
+            "SELECT word FROM found WHERE word IS NOT NULL",
             [prefix, prefix + _LAST_CHARACTER, prefix + _LAST_CHARACTER, MAX_COMPLETIONS + 1],
         )
         found = [word for (word,) in cursor.fetchall()]

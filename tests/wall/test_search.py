@@ -8,9 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from mailwall.wall import search
+from mailwall.mailstore import rules as mailstore_rules
+from mailwall.mailstore.models import Message
+from mailwall.wall import full_text, search
 from tests.cast import make_account, make_contact
-from tests.wall.seed import NOW, deliver
+from tests.wall.seed import NOW, deliver, deliver_raw, raw_mail
 
 EWA, ME = "Ewa Kwiatkowska <ewa@kwiat.example>", "alice@ours.example"
 
@@ -203,6 +205,57 @@ def test_copies_in_several_accounts_are_one_hit(cast, api, mails, monkeypatch):
         monkeypatch.setattr(search, "SEES_LITTLE", plan)
         [item] = api(cast.charlie).get("/search", q="kowalski").json()["items"]
         assert item["id"] == mail.pk
+
+
+def test_dates_are_those_that_the_sender_wrote_whenever_the_mail_came(cast, api, monkeypatch):
+    account = make_account(cast.alice, ME)
+    for name, dated, came in (("moved", 900, 1), ("late", 30, 28), ("early", 3, 9), ("plain", 5, 5), ("old", 950, 950)):
+        mail = deliver(account, EWA, ME, name, "horse", days_ago=came, message_id=f"{name}@x")
+        date = NOW - timedelta(days=dated)
+        Message.objects.filter(pk=mail.pk).update(date=date, odd_date=mailstore_rules.odd_date(date, mail.internaldate))
+    asked = {
+        f"after:{day(10)}": ["plain", "early"],
+        f"after:{day(40)} before:{day(20)}": ["late"],
+        f"before:{day(800)}": ["moved", "old"],
+        f"after:{day(910)} before:{day(800)}": ["moved"],
+        f"before:{day(4)}": ["moved", "plain", "late", "old"],
+    }
+    for little, odd in ((0, 1_000), (0, 0), (2_000, 1_000)):
+        monkeypatch.setattr(search, "SEES_LITTLE", little)
+        monkeypatch.setattr(search, "MAX_ODD", odd)
+        for query, wanted in asked.items():
+            for words in (f"hors {query}", query):
+                items = api(cast.charlie).get("/search", q=words).json()["items"]
+                assert [item["subject"] for item in items] == wanted, (words, little, odd)
+
+
+@pytest.mark.parametrize("limits", [(300, 5_000), (2, 5_000), (300, 0), (2, 0), (1, 0)])
+def test_a_prefix_finds_every_word_that_begins_so_however_it_is_asked(cast, api, mails, monkeypatch, limits):
+    monkeypatch.setattr(full_text, "MAX_COMPLETIONS", limits[0])
+    monkeypatch.setattr(full_text, "FEW_HITS", limits[1])
+    for little in (0, 2_000):
+        monkeypatch.setattr(search, "SEES_LITTLE", little)
+        for q, wanted in (("g", 4), ("gr", 3), ("green", 2), ("inv", 2), ('"the invoicing" green', 1), ("from:ewa g", 2)):
+            items = api(cast.charlie).get("/search", q=q, type="email").json()["items"]
+            assert len(items) == wanted, q
+        on_wall = api(cast.charlie).get(f"/contacts/{mails.pk}/wall", q="gr", type="email").json()["items"]
+        assert [item["email"]["subject"] for item in on_wall] == ["Invoice 2026/114"]
+
+
+def test_copies_stand_on_one_page_only(cast, api, monkeypatch):
+    boxes = [make_account(user) for user in (cast.alice, cast.bob, cast.charlie)]
+    for number in range(6):
+        raw = raw_mail(EWA, "all@ours.example", f"Mail {number}", "horse", message_id=f"m{number}@x")
+        for lag, box in enumerate(boxes):
+            deliver_raw(box, raw, days_ago=6 - number - lag * 1.4)
+    for little in (0, 2_000):
+        monkeypatch.setattr(search, "SEES_LITTLE", little)
+        found, cursor = [], {}
+        while cursor is not None:
+            page = api(cast.erin).get("/search", q="hors", limit=2, **cursor).json()
+            found += [item["subject"] for item in page["items"]]
+            cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else None
+        assert sorted(found) == [f"Mail {number}" for number in range(6)]
 
 
 def test_an_empty_query_is_refused(cast, api):

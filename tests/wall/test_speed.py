@@ -52,10 +52,10 @@ def count(client: Client, url: str) -> int:
     ("url", "most"),
     [
         ("/contacts/{}/", 24),
-        ("/contacts/{}/?q=words", 24),
+        ("/contacts/{}/?q=words", 29),
         ("/mail/", 22),
-        ("/mail/?q=words", 22),
-        ("/search?q=words", 20),
+        ("/mail/?q=words", 27),
+        ("/search?q=words", 23),
         ("/", 30),
     ],
 )
