@@ -45,18 +45,22 @@ class Asker:
 
 
 def ask_in_turn(label: str, user: User, asked: Mapping[str, tuple[str, dict[str, str]]], rounds: int) -> None:
-    """Ask everything once cold and `rounds` times more, in turn; print p50 and p95 in ms with the number of queries."""
+    """Ask everything once cold and `rounds` times more, in turn; print p50 and p95 in ms, the median CPU time of this
+    process (on PostgreSQL without the database's) and the number of queries."""
     asker = Asker(user)
     times: dict[str, list[float]] = {kind: [] for kind in asked}
+    cpu: dict[str, list[float]] = {kind: [] for kind in asked}
     queries: dict[str, int] = {}
     for _ in range(1 + rounds):
         for kind, (path, query) in asked.items():
-            begin = time.perf_counter()
+            begin, begin_cpu = time.perf_counter(), time.process_time()
             queries[kind] = asker.ask(path, query)
+            cpu[kind].append(1000 * (time.process_time() - begin_cpu))
             times[kind].append(1000 * (time.perf_counter() - begin))
     for kind, (_cold, *values) in times.items():
         middle, high = statistics.median(values), sorted(values)[int(0.95 * len(values))]
-        print(f"{label}, {kind}: {middle:.3g} ms  (p95 {high:.3g}, {queries[kind]} queries)", flush=True)
+        used = statistics.median(cpu[kind])
+        print(f"{label}, {kind}: {middle:.3g} ms  (p95 {high:.3g}, cpu {used:.3g}, {queries[kind]} queries)", flush=True)
 
 
 def viewers() -> dict[str, User]:

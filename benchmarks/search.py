@@ -20,7 +20,8 @@ QUERIES = {
     "common prefix": "fak",
     "phrase": '"Grüße invoice"',
     "sender": "from:person7@gmail.com",
-    "since": "faktura after:2026-01-01 before:2026-02-01",
+    "of a month": "faktura after:2026-01-01 before:2026-02-01",
+    "of long ago": "faktura before:2024-06-01",
     "nothing": "nowhere",
 }
 ROUNDS = 20
@@ -43,7 +44,8 @@ def measure(database: str) -> None:
     from benchmarks.asking import ask_in_turn, big_wall, viewers
 
     pages = {"wall": f"/contacts/{big_wall()}/", "mail": "/mail/", "dashboard": "/", "contacts": "/contacts/"}
-    pages |= {"unassigned": "/mail/?tab=unassigned"}
+    pages |= {f"mail {tab}": f"/mail/?tab={tab}" for tab in ("received", "sent", "unassigned")}
+    pages |= {"wall searched": f"/contacts/{big_wall()}/?q=fak", "mail searched": "/mail/?q=fak", "triage": "/triage/"}
     for name, user in viewers().items():
         asked = {f"search {kind}": ("/api/v1/search", {"q": query}) for kind, query in QUERIES.items()}
         asked |= {f"page {kind}": (path, {}) for kind, path in pages.items()}

@@ -8,10 +8,10 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from mailwall.assignment import rules
-from mailwall.assignment.models import Link, Review
+from mailwall.assignment.models import Link, Review, UnknownSender
 from mailwall.mailstore.models import Message
 from mailwall.team.models import Role, User, Workspace
 
@@ -77,6 +77,7 @@ def zone(workspace: Workspace) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def count_unassigned(viewer: User, *, limit: int = 1_000) -> int:
-    """How many unassigned messages the viewer may see, counted up to `limit`."""
-    return Message.objects.visible_to(viewer).filter(assigned=False)[:limit].count()
+def count_unassigned(viewer: User) -> int:
+    """How many unassigned messages the viewer may see: from the counts by sender, and those that have no sender."""
+    by_sender = UnknownSender.objects.visible_to(viewer).aggregate(number=Sum("messages"))["number"] or 0
+    return by_sender + Message.objects.visible_to(viewer).filter(assigned=False, counterpart="").count()

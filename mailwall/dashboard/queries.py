@@ -22,7 +22,6 @@ from mailwall.wall.cards import Card
 from mailwall.wall.grouping import build_cards, leading, newer_copies, note_card
 from mailwall.wall.models import Note
 
-MAX_COUNTED = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +100,7 @@ def problems(viewer: User) -> list[Problem]:
 
 def unassigned(viewer: User) -> int:
     """How many unassigned messages the viewer may see."""
-    return count_unassigned(viewer, limit=MAX_COUNTED)
+    return count_unassigned(viewer)
 
 
 def checklist(viewer: User, unassigned_count: int) -> list[Step]:

@@ -35,7 +35,6 @@ def home(request: SignedIn) -> HttpResponse:
         "waiting": queries.waiting(request.user, now),
         "problems": queries.problems(request.user),
         "unassigned": unassigned,
-        "is_more_unassigned": unassigned >= queries.MAX_COUNTED,
         "steps": [] if is_hidden else queries.checklist(request.user, unassigned),
     }
     return render(request, "dashboard/home.html", context)

@@ -237,7 +237,9 @@ def tab_counts(viewer: User, wanted: MailFilter) -> dict[str, int]:
     counts = {}
     for name, tab in tabs.items():
         base = filtered(viewer, tab)
-        counts[name] = base.filter(~Exists(newer_copies(base))).values("pk")[:MAX_COUNTED].count()
+        # ordered, so that SQLite counts along the index that begins with what the tab asks for
+        leads = base.filter(~Exists(newer_copies(base))).order_by("-pk")
+        counts[name] = leads.values("pk")[:MAX_COUNTED].count()
     return counts
 
 
