@@ -60,7 +60,9 @@ def ask_in_turn(label: str, user: User, asked: Mapping[str, tuple[str, dict[str,
     for kind, (_cold, *values) in times.items():
         middle, high = statistics.median(values), sorted(values)[int(0.95 * len(values))]
         used = statistics.median(cpu[kind])
-        print(f"{label}, {kind}: {middle:.3g} ms  (p95 {high:.3g}, cpu {used:.3g}, {queries[kind]} queries)", flush=True)
+        print(
+            f"{label}, {kind}: {middle:.3g} ms  (p95 {high:.3g}, cpu {used:.3g}, {queries[kind]} queries)", flush=True
+        )
 
 
 def viewers() -> dict[str, User]:

@@ -23,7 +23,6 @@ from mailwall.wall.grouping import build_cards, leading, newer_copies, note_card
 from mailwall.wall.models import Note
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """An account that needs somebody; `account` with its owner."""

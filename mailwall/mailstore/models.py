@@ -44,9 +44,10 @@ class Message(models.Model):
     """One mail as one account has it. Texts live in MessageBody, so that lists stay light.
 
     date: the Date header, INTERNALDATE where it is missing, unreadable or over a day ahead; odd_date: the same where
-    it is over a day away from INTERNALDATE, so that a search by date knows whose id does not tell it. content_key: identity
-    inside the account; dedupe_key: the same for the same mail in other accounts. only_owner: narrowed by its owner.
-    counterpart: the address on the other side (rules.counterpart), by which unassigned mail is sorted.
+    it is over a day away from INTERNALDATE, so that a search by date knows whose id does not tell it.
+    content_key: identity inside the account; dedupe_key: the same for the same mail in other accounts.
+    only_owner: narrowed by its owner. counterpart: the address on the other side (rules.counterpart), by which
+    unassigned mail is sorted.
     removed_at: its owner took it away; nobody sees it, and until it is buried (services.bury) it can be brought back.
     delivery_reason: {"msgid", "params"} of the sentence that `delivery_note` says.
     """

@@ -73,7 +73,7 @@ def _completions(prefix: str) -> list[str] | None:
     first_from = f"SELECT term FROM {search_index.OCCURRENCES} WHERE term >= {{}} AND term < %s LIMIT 1"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH RECURSIVE found(word) AS (SELECT ({first_from.format('%s')}) UNION ALL "
+            f"WITH RECURSIVE found(word) AS (SELECT ({first_from.format('%s')}) UNION ALL "  # noqa: S608
             f"SELECT ({first_from.format('found.word || char(1)')}) FROM found WHERE found.word IS NOT NULL LIMIT %s) "
             "SELECT word FROM found WHERE word IS NOT NULL",
             [prefix, prefix + _LAST_CHARACTER, prefix + _LAST_CHARACTER, MAX_COMPLETIONS + 1],

@@ -235,7 +235,14 @@ def test_a_prefix_finds_every_word_that_begins_so_however_it_is_asked(cast, api,
     monkeypatch.setattr(full_text, "FEW_HITS", limits[1])
     for little in (0, 2_000):
         monkeypatch.setattr(search, "SEES_LITTLE", little)
-        for q, wanted in (("g", 4), ("gr", 3), ("green", 2), ("inv", 2), ('"the invoicing" green', 1), ("from:ewa g", 2)):
+        for q, wanted in (
+            ("g", 4),
+            ("gr", 3),
+            ("green", 2),
+            ("inv", 2),
+            ('"the invoicing" green', 1),
+            ("from:ewa g", 2),
+        ):
             items = api(cast.charlie).get("/search", q=q, type="email").json()["items"]
             assert len(items) == wanted, q
         on_wall = api(cast.charlie).get(f"/contacts/{mails.pk}/wall", q="gr", type="email").json()["items"]
