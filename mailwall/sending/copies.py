@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from mailwall.email_accounts import connection
+from mailwall.email_accounts import connection, places
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.imap.errors import ImapError, ImapFolderGone
 from mailwall.imap.session import ImapSession, open_session
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 20
 JOB_SECONDS = 300.0
+PLACE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +62,12 @@ def work_account(account_id: int, *, stopping: Callable[[], bool] = lambda: Fals
         try:
             if account.removed_at is not None or account.state in (State.NEEDS_SIGN_IN, State.DEACTIVATED):
                 raise ImapError(ImapError.code)
-            with open_session(connection.imap_settings(account), job_deadline_seconds=JOB_SECONDS) as session:
+            with (
+                places.place(account_id, wait_seconds=PLACE_SECONDS),
+                open_session(connection.imap_settings(account), job_deadline_seconds=JOB_SECONDS) as session,
+            ):
                 _work(session, account, sought, wanted)
-        except (ImapError, SecretUnreadable) as error:
+        except (ImapError, SecretUnreadable, places.NoPlace) as error:
             logger.info("Sent cannot be reached", extra={"account_id": account_id, "code": error.code})
             for row in sought:
                 _not_found(row)

@@ -14,21 +14,25 @@ from mailwall.email_accounts.models import EmailAccount
 from mailwall.imap.session import open_session
 from mailwall.imap.types import FolderInfo
 from mailwall.sync import rules
+from mailwall.sync.connections import download_slot
 from mailwall.sync.models import Folder, LedgerEntry
 from mailwall.team import services as team_services
 from mailwall.team.models import User
 
 logger = logging.getLogger(__name__)
 
-LIST_DEADLINE_SECONDS = 40.0
+LIST_DEADLINE_SECONDS, LIST_WAIT_SECONDS = 40.0, 10.0
 
 
 def list_live(account: EmailAccount) -> list[Folder]:
     """Ask the server for its folders now, on a connection of its own, and give them as stored.
 
-    :raises mailwall.imap.errors.ImapError: the server cannot be reached, or refuses.
+    :raises mailwall.errors.MailwallError: the server cannot be reached, refuses, or is busy with downloads.
     """
-    with open_session(connection.imap_settings(account), job_deadline_seconds=LIST_DEADLINE_SECONDS) as session:
+    with (
+        download_slot(account.pk, wait_seconds=LIST_WAIT_SECONDS),
+        open_session(connection.imap_settings(account), job_deadline_seconds=LIST_DEADLINE_SECONDS) as session,
+    ):
         listed = session.list_folders()
     with transaction.atomic():
         EmailAccount.objects.select_for_update().get(pk=account.pk)

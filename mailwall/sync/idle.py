@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from django.db import DatabaseError, close_old_connections
 
-from mailwall.email_accounts import connection
+from mailwall.email_accounts import connection, places
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.errors import MailwallError
 from mailwall.imap import idle as imap_idle
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY_SECONDS = 5.0
 CONNECT_THREADS = 8
 CONNECT_SECONDS = 60.0  # from dialling to idling: a server that drips may not hold a thread
+AFTER_OTHERS_SECONDS = 15.0
 QUIET_SECONDS = 1.0  # news of one account within it are one word
 RETRY_SECONDS = (30.0, 120.0, 600.0, 1800.0)
 WITHOUT_IDLE_SECONDS = 24 * 3600.0
@@ -50,6 +51,7 @@ class _Watched:
     """One account: its connection when there is one, and when to do what next (monotonic seconds)."""
 
     target: Target
+    place: places.Place | None = None
     session: ImapSession | None = None
     idle: imap_idle.Idle | None = None
     busy: bool = False
@@ -98,6 +100,7 @@ class Watcher:
             self._look_at = now + LOOK_EVERY_SECONDS
             self._look()
         self._take_ready()
+        self._give_way(now)
         for watched in list(self._watched.values()):
             self._move_on(watched, now)
         for key, _ in self._selector.select(timeout_seconds):
@@ -133,6 +136,14 @@ class Watcher:
 
     # -- one account
 
+    def _give_way(self, now: float) -> None:
+        """Hang up where somebody needs the connection; listening goes on when they are done."""
+        for account_id in places.wanted() & self._watched.keys():
+            watched = self._watched[account_id]
+            if watched.idle is not None and not watched.busy:
+                self._drop(watched)
+                watched.connect_at = now + AFTER_OTHERS_SECONDS
+
     def _move_on(self, watched: _Watched, now: float) -> None:
         if watched.busy:
             return
@@ -148,6 +159,9 @@ class Watcher:
         """In the pool: may take as long as a slow server needs."""
         session = None
         try:
+            watched.place = places.try_place(watched.target.account_id)
+            if watched.place is None:
+                raise places.NoPlace
             settings = _settings(watched.target.account_id)
             session = open_session(settings, job_deadline_seconds=CONNECT_SECONDS)
             if "IDLE" not in session.capabilities:
@@ -179,6 +193,7 @@ class Watcher:
     def _give_up(self, watched: _Watched, session: ImapSession | None, error: MailwallError) -> None:
         if session is not None:
             session.wire.close()
+        _release(watched)
         pause = WITHOUT_IDLE_SECONDS if isinstance(error, NoIdle) else pause_after(watched.failures + 1)
         logger.info("not watched", extra={"account_id": watched.target.account_id, "code": error.code})
         self._ready.put((watched, None, None, False, pause))
@@ -191,6 +206,7 @@ class Watcher:
                 if self._watched.get(watched.target.account_id) is not watched:
                     if session is not None:  # not wanted any more
                         session.wire.close()
+                    _release(watched)
                     continue
                 watched.session, watched.idle = session, idle
                 now = time.monotonic()
@@ -229,13 +245,21 @@ class Watcher:
         if watched.session is not None:
             watched.session.wire.close()
         watched.session = watched.idle = None
+        if not watched.busy:
+            _release(watched)
+
+
+def _release(watched: _Watched) -> None:
+    if watched.place is not None:
+        watched.place.release()
+        watched.place = None
 
 
 def watch(tell: Callable[[int], None], *, limit: int, stopping: Callable[[], bool]) -> None:
     """Hold up to `limit` connections until stopping() says so; returns at once when the limit is 0."""
     if not limit:
         return
-    _allow_files(limit + 200)
+    _allow_files(2 * limit + 200)
     logger.info("watching", extra={"limit": limit})
     Watcher(tell, limit=limit).run(stopping)
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from mailwall.email_accounts import connection, leases
+from mailwall.email_accounts import connection, leases, places
 from mailwall.email_accounts import services as account_services
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.errors import MailwallError
@@ -34,7 +34,9 @@ logger = logging.getLogger(__name__)
 
 SLICE_SECONDS = 30.0
 SLICE_MESSAGES = 500
-JOB_DEADLINE_SECONDS = 100.0  # less than a lease lasts: a silent server cannot outlive it
+JOB_DEADLINE_SECONDS = 100.0  # of one connection; with the wait for its place less than a lease, renewed before each
+PLACE_SECONDS = 10.0
+AGAIN_WITHIN = timedelta(seconds=10)  # when downloads had all connections of the account
 NEXT_SLICE_WITHIN = timedelta(seconds=30)  # when the task that continues got lost, the tick finds the account
 
 _POLL_SECONDS = (0.05, 0.5)
@@ -86,6 +88,9 @@ def sync_account(
     try:
         complete = _take_turn(work, turn)
         return _end_well(work, turn, started_at=started_at, complete=complete)
+    except places.NoPlace:
+        leases.release_lease(account_id, token, timezone.now() + AGAIN_WITHIN)
+        return SyncOutcome(account_id=account_id, state="busy", new=turn.counts.new, assigned=turn.counts.assigned)
     except leases.LeaseLost:
         logger.warning("lease was lost", extra={"account_id": account_id})
         return SyncOutcome(account_id=account_id, state="busy", new=turn.counts.new, assigned=turn.counts.assigned)
@@ -114,8 +119,12 @@ def _pass(server: ServerSettings, work: Work, turn: Turn, *, list_folders: bool)
     runs.begin_pass(work.account.pk)
     for attempt in (1, 2):
         signed_in = False
+        leases.fence(work.account.pk, work.token)  # each connection has a whole lease before it
         try:
-            with open_session(server, job_deadline_seconds=JOB_DEADLINE_SECONDS) as session:
+            with (
+                places.place(work.account.pk, wait_seconds=PLACE_SECONDS),
+                open_session(server, job_deadline_seconds=JOB_DEADLINE_SECONDS) as session,
+            ):
                 signed_in = True
                 complete = Pass(session, work, turn, now=timezone.now()).run(list_folders=list_folders)
                 turn.more_history = complete and _fetch_history(session, work, turn)

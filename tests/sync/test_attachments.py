@@ -12,6 +12,7 @@ import zipfile
 import pytest
 from django.db import connection as db
 
+from mailwall.email_accounts import places
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.mailstore.models import Attachment, Message
 from mailwall.sync import attachments, connections, rules, services
@@ -237,7 +238,7 @@ def test_no_more_than_two_connections_of_an_account_download_at_once(connect, ma
                 thread.join()
         finally:
             attachments.open_session = real
-    assert right == [True] * 6 and max(most) <= connections.DOWNLOADS_AT_ONCE
+    assert right == [True] * 6 and max(most) <= places.PER_ACCOUNT
 
 
 def test_a_download_that_is_given_up_frees_its_place(account, mailbox: Mailbox):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
 
 from mailwall import queue
+from mailwall.email_accounts import places
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.imap import idle as imap_idle
 from mailwall.sync import idle, services, tasks
@@ -134,3 +136,29 @@ def test_no_more_connections_than_allowed(account, watching):
     for _ in range(5):
         watching.watcher.turn(0.05)
     assert watching.watcher.connections == 0
+
+
+def test_a_listener_hangs_up_for_who_needs_the_connection_and_listens_again(account, watching, monkeypatch):
+    monkeypatch.setattr(idle, "AFTER_OTHERS_SECONDS", 0.1)
+    services.sync_account(account.pk)
+    watching.until(lambda: watching.watcher.connections == 1)
+    got = threading.Event()
+
+    def need_two() -> None:
+        with places.place(account.pk, wait_seconds=20), places.place(account.pk, wait_seconds=20):
+            got.set()
+
+    other = threading.Thread(target=need_two)
+    other.start()
+    watching.until(got.is_set)
+    other.join(10)
+    watching.until(lambda: watching.watcher.connections == 1)
+
+
+def test_a_synchronisation_without_a_place_comes_again_and_is_no_failed_attempt(account, monkeypatch):
+    monkeypatch.setattr(services, "PLACE_SECONDS", 0.1)
+    with places.place(account.pk, wait_seconds=1), places.place(account.pk, wait_seconds=1):
+        assert services.sync_account(account.pk).state == "busy"
+    account.refresh_from_db()
+    assert account.failed_attempts == 0 and account.lease_until is None
+    assert services.sync_account(account.pk).state == "done"
