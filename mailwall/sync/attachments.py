@@ -1,7 +1,8 @@
 """Attachments, originals and all files of a mail, streamed from the mail server when somebody asks: never stored here.
 
-A connection of its own, one of the few that an account may have (email_accounts.places). The mail is looked up at its placement, then by Message-ID in all
-folders; a file's section is checked against a freshly read BODYSTRUCTURE, so that nobody gets the wrong bytes.
+A connection of its own, one of the few that an account may have (email_accounts.places). The mail is looked up at its
+placement, then by Message-ID in all folders; a file's section is checked against a freshly read BODYSTRUCTURE, so that
+nobody gets the wrong bytes.
 """
 
 from __future__ import annotations
