@@ -56,9 +56,19 @@ def bcc_line(people: Sequence[Address]) -> bytes:
 
 
 def with_files(raw: bytes, files: Sequence[DraftFile]) -> bytes:
-    """A message of compose() with more attachments behind what it has."""
+    """A message of compose() with more files behind what it has: inline ones beside the text that shows them."""
     start = raw.index(_END_OF_HEAD) + len(_END_OF_HEAD)
-    return raw[:start] + _multipart("mixed", [raw[start:], *map(_file, files)]) if files else raw
+    root = raw[start:]
+    inline, attached = _sorted(files)
+    if inline:
+        kind = root[len("Content-Type: ") : root.index(b";")].decode()
+        root = _multipart("related", [root, *map(_file, inline)], f'type="{kind}"')
+    return raw[:start] + (_multipart("mixed", [root, *map(_file, attached)]) if attached else root)
+
+
+def _sorted(files: Sequence[DraftFile]) -> tuple[list[DraftFile], list[DraftFile]]:
+    """Those that the HTML shows, and those that are attached."""
+    return [file for file in files if file.content_id], [file for file in files if not file.content_id]
 
 
 def _further(name: str, value: str) -> str:
@@ -71,8 +81,7 @@ def _further(name: str, value: str) -> str:
 
 
 def _root(draft: Draft) -> bytes:
-    inline = [file for file in draft.files if file.content_id]
-    attached = [file for file in draft.files if not file.content_id]
+    inline, attached = _sorted(draft.files)
     body = text_part("plain", draft.text)
     if draft.html:
         html = text_part("html", draft.html)

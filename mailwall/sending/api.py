@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Header, Router, Schema
 from pydantic import ConfigDict, Field
@@ -23,8 +22,6 @@ from mailwall.sending.errors import (
     LetterInvalid,
     OutgoingNotFound,
     SendingError,
-    SendingInactive,
-    TooLate,
 )
 from mailwall.sending.models import CopyState, Outgoing, OutgoingState
 from mailwall.sending.types import Letter, LetterFile
@@ -106,7 +103,10 @@ class DecisionIn(Schema):
 def create_outgoing(
     request: HttpRequest, payload: OutgoingIn, key: Annotated[str, Header(alias="Idempotency-Key")] = ""
 ) -> tuple[int, dict[str, Any]]:
-    """Send a mail. Answers at once; the sending follows. An `Idempotency-Key` holds for 24 hours."""
+    """Send a mail. Answers at once; the sending follows.
+
+    An `Idempotency-Key` holds for 24 hours; 409 `in_progress` while the first request with it is under way.
+    """
     sender: Any = request.user
     if len(key) > 255 or "\x00" in key:
         _invalid([("Idempotency-Key", _("The key can have at most 255 characters."))])
@@ -176,8 +176,8 @@ def _asked(call: Callable[[], Outgoing]) -> Outgoing:
     except LetterInvalid as error:
         raise ApiProblem(422, error.code, account_errors.sentence(error), errors=error.errors) from error
     except SendingError as error:
-        statuses = {OutgoingNotFound: 404, IdempotencyMismatch: 422, SendingInactive: 409, TooLate: 409}
-        raise ApiProblem(statuses[type(error)], error.code, account_errors.sentence(error)) from error
+        statuses = {OutgoingNotFound: 404, IdempotencyMismatch: 422}  # all others: a conflict with how things are
+        raise ApiProblem(statuses.get(type(error), 409), error.code, account_errors.sentence(error)) from error
 
 
 def _letter(sender: Any, payload: OutgoingIn) -> Letter:
@@ -222,10 +222,7 @@ def _send_at(moment: datetime | None) -> datetime | None:
     """Aware; a time without a zone is UTC."""
     if moment is None:
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if moment > timezone.now() + rules.MAX_SEND_LATER:
-        _invalid([("send_at", _("A mail can wait for a year at most."))])
-    return moment
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _invalid(errors: list[tuple[str, str]]) -> Any:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import mark_safe
 from django.utils.translation import pgettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
+from mailwall.email_accounts import queries as account_queries
 from mailwall.sending import composer_page, draft_queries, people, senders, signatures, typed
 from mailwall.sending.models import DraftMessage, DraftMode
-from mailwall.sending.requests import SignedIn, number
+from mailwall.sending.requests import MAX_ID, SignedIn, number
 
 
 @login_required
@@ -42,9 +43,8 @@ def show_sender_parts(request: SignedIn) -> HttpResponse:
 @xframe_options_sameorigin
 def show_signature(request: SignedIn, account_id: int) -> HttpResponse:
     """The signature that goes with mail from an account, for a sandboxed frame."""
-    account = senders.senders(request.user).chosen(number(str(account_id)))
-    html = signatures.signature_for(request.user, account) if account else ""
-    return _frame(request, html, pgettext("composer", "Signature"))
+    account = account_queries.get_own_account(request.user, min(account_id, MAX_ID))
+    return _frame(request, signatures.signature_for(request.user, account), pgettext("composer", "Signature"))
 
 
 @login_required
@@ -53,7 +53,9 @@ def show_signature(request: SignedIn, account_id: int) -> HttpResponse:
 def show_quote(request: SignedIn, message_id: int) -> HttpResponse:
     """The quoted original, for a sandboxed frame."""
     mode = DraftMode.FORWARD if request.GET.get("as") == DraftMode.FORWARD else DraftMode.REPLY
-    draft = DraftMessage(writer=request.user, original_id=message_id, mode=mode)
+    draft = DraftMessage(writer=request.user, original_id=min(message_id, MAX_ID), mode=mode)
+    if not draft_queries.has_quote(request.user, draft):
+        raise Http404
     return _frame(request, draft_queries.quote_of(request.user, draft).html, pgettext("composer", "Quoted message"))
 
 

@@ -268,7 +268,10 @@ def _back_to(draft: DraftMessage) -> str:
 @require_POST
 def discard(request: SignedIn, draft_id: uuid.UUID) -> HttpResponse:
     """Throw the draft away; the message that says so offers to undo."""
-    is_saved = drafts.discard(request.user, draft_id)
+    try:
+        is_saved = drafts.discard(request.user, draft_id)
+    except DraftNotFound as error:
+        raise Http404 from error
     if request.htmx and request.POST.get("inline"):
         response = render(request, "sending/_discarded.html", {"draft_id": draft_id, "is_saved": is_saved})
         response["HX-Trigger-After-Settle"] = "drafts-changed"
@@ -290,8 +293,8 @@ def discard(request: SignedIn, draft_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def restore(request: SignedIn, draft_id: uuid.UUID) -> HttpResponse:
     """Undo throwing away."""
-    drafts.restore(request.user, draft_id)
     _own(request, draft_id)
+    drafts.restore(request.user, draft_id)
     if request.htmx:
         response = HttpResponse(status=204)
         response["HX-Redirect"] = reverse("sending:draft", args=[draft_id])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.core.files.uploadedfile import UploadedFile
@@ -113,7 +113,8 @@ def _letter(writer: User, draft: DraftMessage, baggage: Baggage) -> Letter:
         errors.append((field, _("There is no value for %(names)s.") % {"names": ", ".join(names)}))
     if errors:
         raise LetterInvalid(errors)
-    text, html = _bodies(writer, draft, account, body)
+    shown = {item.content_id for item in baggage.forwarded if item.inline}
+    text, html = _bodies(writer, draft, account, body, shown)
     answers = draft.mode in (DraftMode.REPLY, DraftMode.REPLY_ALL)
     return Letter(
         account=account,
@@ -184,8 +185,10 @@ def contact_at(person: Address | None) -> Contact | None:
     return owners[0].contact if owners else None
 
 
-def _bodies(writer: User, draft: DraftMessage, account: EmailAccount | None, body: str) -> tuple[str, str]:
-    """(text, html) with signature and quote; html is '' for a plain text mail."""
+def _bodies(
+    writer: User, draft: DraftMessage, account: EmailAccount | None, body: str, shown: Collection[str]
+) -> tuple[str, str]:
+    """(text, html) with signature and quote; html is '' for a plain text mail. shown: images that go along."""
     signature = signatures.signature_for(writer, account) if account and draft.with_signature else ""
     quote = draft_queries.quote_of(writer, draft) if draft.with_quote else draft_queries.Quote()
     written = body.rstrip() if draft.is_plain else html_to_text(body)
@@ -194,7 +197,7 @@ def _bodies(writer: User, draft: DraftMessage, account: EmailAccount | None, bod
         return text, ""
     html = clean_written_html(body)
     html = rules.with_signature(html, signature) if signature else html
-    return text, "<br>\n".join(part for part in (html, quote.sendable_html) if part)
+    return text, "<br>\n".join(part for part in (html, quote.sendable_html(shown)) if part)
 
 
 # -- what became of it
@@ -228,15 +231,15 @@ def send_now(writer: User, outgoing_id: int) -> Outgoing:
 def edit_failed(writer: User, outgoing_id: int) -> DraftMessage | None:
     """The draft of a mail that failed, to be edited and sent anew. None: it was not written as a draft.
 
-    :raises OutgoingNotFound: :raises TooLate: it has not failed.
+    The failed mail is withdrawn with it, so that only one of both can be sent.
+    :raises OutgoingNotFound: :raises TooLate: it has not failed, or is tried again.
     """
-    outgoing = Outgoing.objects.of(writer).filter(pk=outgoing_id).first()
-    if outgoing is None:
-        raise OutgoingNotFound
-    if outgoing.state != OutgoingState.FAILED:
-        raise TooLate(TooLate.MSGID_RETRY)
     draft = DraftMessage.objects.of(writer).filter(outgoing=outgoing_id).first()
-    return reopen(writer, draft) if draft else None
+    if draft is None:
+        services.get_outgoing(writer, outgoing_id)
+        return None
+    services.withdraw_failed(writer, outgoing_id)
+    return reopen(writer, draft)
 
 
 def reopen(writer: User, draft: DraftMessage) -> DraftMessage:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html as html_entities
 import re
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,6 +25,7 @@ from mailwall.sending.models import DraftFile, DraftMessage, DraftMode, Outgoing
 from mailwall.team.models import User
 
 _IMAGE = re.compile(r'<img(?: [a-z-]+="[^"]*")*>')  # as clean_html writes it
+_PART = re.compile(r' data-cid="([^"]*)"')
 _HIDDEN = " data-remote-src="
 
 
@@ -160,10 +163,17 @@ class Quote:
     html: str = ""
     text: str = ""
 
-    @property
-    def sendable_html(self) -> str:
-        """As it goes out: remote images load again; images that were parts of the original stay behind."""
-        return _IMAGE.sub(lambda tag: "" if " data-cid=" in tag[0] else tag[0].replace(_HIDDEN, " src="), self.html)
+    def sendable_html(self, content_ids: Collection[str] = ()) -> str:
+        """As it goes out: remote images load again; of images that were parts only those that go along stay."""
+
+        def image(tag: re.Match[str]) -> str:
+            part = _PART.search(tag[0])
+            if part is None:
+                return tag[0].replace(_HIDDEN, " src=")
+            is_here = html_entities.unescape(part[1]) in content_ids
+            return tag[0].replace(part[0], f' src="cid:{part[1]}"') if is_here else ""
+
+        return _IMAGE.sub(image, self.html)
 
 
 def has_quote(viewer: User, draft: DraftMessage) -> bool:

@@ -197,8 +197,13 @@ def _unsent(writer: User, draft_id: uuid.UUID) -> DraftMessage:
 
 
 def discard(writer: User, draft_id: uuid.UUID) -> bool:
-    """Throw a draft away; restore brings it back for a day. False: there was nothing to throw away."""
+    """Throw a draft away; restore brings it back for a day. False: there was nothing to throw away.
+
+    :raises DraftNotFound: it is somebody else's.
+    """
     now = timezone.now()
+    if DraftMessage.objects.filter(pk=draft_id).exclude(writer=writer).exists():
+        raise DraftNotFound
     DraftMessage.objects.of(writer).filter(discarded_at__lt=now - DISCARDED_KEPT).delete()
     return bool(DraftMessage.objects.of(writer).unsent().filter(pk=draft_id).update(discarded_at=now))
 

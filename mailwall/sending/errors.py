@@ -84,6 +84,13 @@ class IdempotencyMismatch(SendingError):
     MSGID = _("This Idempotency-Key was used for another request in the last 24 hours.")
 
 
+class InProgress(SendingError):
+    """A request with the same key is under way."""
+
+    code = "in_progress"
+    MSGID = _("A request with this Idempotency-Key is under way. Ask again in a moment.")
+
+
 class TextTooLong(SendingError):
     """A signature or a template beyond its size; images count with it."""
 

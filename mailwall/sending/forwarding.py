@@ -49,4 +49,9 @@ def complete_bytes(row: Outgoing) -> bytes:
 def _fetched(sender: User, message_id: int, attachment_id: int) -> DraftFile:
     raw = mailstore_hooks.read_attachment(sender, message_id, attachment_id, limit_bytes=2 * rules.MAX_FILES_BYTES)
     attachment = Attachment.objects.get(pk=attachment_id)
-    return DraftFile(filename=attachment.filename, content_type=attachment.content_type, raw_content=raw)
+    return DraftFile(
+        filename=attachment.filename,
+        content_type=attachment.content_type,
+        raw_content=raw,
+        content_id=attachment.content_id if attachment.inline else "",
+    )

@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 
-from mailwall.sending import rules, senders, typed
+from mailwall.sending import senders, typed
 from mailwall.sending.draft_queries import Origin
 from mailwall.sending.drafts import DraftContent
 from mailwall.sending.errors import LetterInvalid
@@ -108,8 +108,6 @@ def posted_moment(request: SignedIn) -> datetime | None:
         raise LetterInvalid([("send_at", _("Choose a day and a time."))]) from error
     if moment <= now:
         raise LetterInvalid([("send_at", _("This moment has passed. Choose a later one."))])
-    if moment > now + rules.MAX_SEND_LATER:
-        raise LetterInvalid([("send_at", _("A mail can wait for a year at most."))])
     return moment
 
 

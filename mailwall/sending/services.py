@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mailwall.assignment import services as assignment_services
 from mailwall.email_accounts import rules as account_rules
@@ -18,10 +17,10 @@ from mailwall.mailstore import services as mailstore_services
 from mailwall.mailstore.models import DeliveryState, Direction, Message
 from mailwall.mailstore.types import IncomingMessage
 from mailwall.mime.parse import parse_whole
-from mailwall.sending import hooks, letters, rules
-from mailwall.sending.errors import IdempotencyMismatch, OutgoingNotFound, SendingInactive, TooLate
+from mailwall.sending import hooks, idempotency, letters, rules
+from mailwall.sending.errors import LetterInvalid, OutgoingNotFound, SendingInactive, TooLate
 from mailwall.sending.letters import Built
-from mailwall.sending.models import CopyState, IdempotencyKey, Outgoing, OutgoingContent, OutgoingState
+from mailwall.sending.models import CopyState, Outgoing, OutgoingContent, OutgoingState
 from mailwall.sending.types import Letter
 from mailwall.team import queries as team_queries
 from mailwall.team.models import User
@@ -48,24 +47,35 @@ def queue_outgoing(
     `tasks.deliver(outgoing)`.
 
     :raises SendingInactive: the account (or with none given: no account) sends. :raises LetterInvalid: with all that
-    can never be sent. :raises IdempotencyMismatch. Nothing is written then.
+    can never be sent. :raises IdempotencyMismatch, InProgress. Nothing is written then.
     """
-    asked = _digest(letter, hold_seconds, send_at) if idempotency_key else ""
-    if idempotency_key and (answered := _answered(sender, idempotency_key, asked)):
-        return answered
+
+    def queue() -> Outgoing:
+        return _queued(sender, letter, hold_seconds=hold_seconds, send_at=send_at, automatic=automatic, headers=headers)
+
+    if not idempotency_key:
+        return queue()
+    return idempotency.once(sender, idempotency_key, (letter, hold_seconds, send_at), queue)
+
+
+def _queued(
+    sender: User,
+    letter: Letter,
+    *,
+    hold_seconds: int,
+    send_at: datetime | None,
+    automatic: bool,
+    headers: Sequence[tuple[str, str]],
+) -> Outgoing:
     account = sending_account(sender, letter.account)
     now = timezone.now()
+    if send_at and send_at > now + rules.MAX_SEND_LATER:
+        raise LetterInvalid([("send_at", _("A mail can wait for a year at most."))])
     due_at = max(now + timedelta(seconds=hold_seconds), send_at or now)
     message_id = rules.new_message_id(account.address)
     headers = (*letters.AUTOMATIC, *headers) if automatic else headers
     built = letters.build(sender, account, letter, message_id=message_id, date=due_at, headers=headers)
     with transaction.atomic():
-        if idempotency_key:
-            reservation, is_first = IdempotencyKey.objects.get_or_create(
-                user=sender, key=idempotency_key, defaults={"body_hash": asked, "reserved_at": now}
-            )
-            if not is_first:  # the same request, a moment earlier: the database let us wait for it
-                return _same(reservation, asked)
         outgoing = Outgoing.objects.create(
             sender=sender,
             account=account,
@@ -86,8 +96,6 @@ def queue_outgoing(
             raw_bcc=built.raw_bcc,
             forward_attachments=[list(pair) for pair in built.forwarded],
         )
-        if idempotency_key:
-            IdempotencyKey.objects.filter(pk=reservation.pk).update(outgoing=outgoing)
     return outgoing
 
 
@@ -133,14 +141,27 @@ def cancel_outgoing(sender: User, outgoing_id: int) -> Outgoing:
         outgoing = _own(sender, outgoing_id)
         if outgoing.state == OutgoingState.CANCELLED:
             return outgoing
-        rows = Outgoing.objects.filter(pk=outgoing.pk, state__in=WAITING, data_started_at__isnull=True)
-        if not rows.update(state=OutgoingState.CANCELLED, settled_at=timezone.now(), lease_token="", lease_until=None):
-            raise TooLate(TooLate.MSGID_CANCEL)
-        OutgoingContent.objects.filter(outgoing=outgoing).delete()
-        if outgoing.message_id is not None:
-            mailstore_services.delete_messages([outgoing.message_id])
-        hooks.tell_outgoing_settled(outgoing.pk, hooks.CANCELLED)
-        return _own(sender, outgoing_id)
+        return _withdraw(outgoing, WAITING, TooLate.MSGID_CANCEL)
+
+
+def withdraw_failed(sender: User, outgoing_id: int) -> Outgoing:
+    """Take a failed mail from the wall, never to be sent again: another one takes its place.
+
+    :raises OutgoingNotFound: :raises TooLate: it has not failed, or is tried again.
+    """
+    with transaction.atomic():
+        return _withdraw(_own(sender, outgoing_id), (OutgoingState.FAILED,), TooLate.MSGID_RETRY)
+
+
+def _withdraw(outgoing: Outgoing, states: Sequence[OutgoingState], too_late: str) -> Outgoing:
+    rows = Outgoing.objects.filter(pk=outgoing.pk, state__in=states, data_started_at=None)
+    if not rows.update(state=OutgoingState.CANCELLED, settled_at=timezone.now(), lease_token="", lease_until=None):
+        raise TooLate(too_late)
+    OutgoingContent.objects.filter(outgoing=outgoing).delete()
+    if outgoing.message_id is not None:
+        mailstore_services.delete_messages([outgoing.message_id])
+    hooks.tell_outgoing_settled(outgoing.pk, hooks.CANCELLED)
+    return _own(outgoing.sender, outgoing.pk)
 
 
 def settle(sender: User, outgoing_id: int, decision: str) -> Outgoing:
@@ -181,11 +202,6 @@ def retry(sender: User, outgoing_id: int) -> Outgoing:
         return _own(sender, outgoing_id)
 
 
-def forget_old_keys(now: datetime) -> int:
-    """Drop Idempotency-Keys that hold no longer; gives how many."""
-    return IdempotencyKey.objects.filter(reserved_at__lt=now - rules.IDEMPOTENCY_KEPT).delete()[0]
-
-
 #: columns of a mail whose last try left no error
 NO_ERROR: dict[str, Any] = {"error_code": "", "error_message": "", "error_msgid": "", "error_params": {}}
 
@@ -224,33 +240,3 @@ def _own(sender: User, outgoing_id: int) -> Outgoing:
     if found is None:
         raise OutgoingNotFound
     return found
-
-
-# -- the same request twice
-
-
-def _answered(sender: User, key: str, asked: str) -> Outgoing | None:
-    """What the key gave before. One that is too old holds no longer."""
-    kept_from = timezone.now() - rules.IDEMPOTENCY_KEPT
-    mine = IdempotencyKey.objects.filter(user=sender, key=key)
-    mine.filter(reserved_at__lt=kept_from).delete()
-    found = mine.select_related("outgoing").first()
-    return _same(found, asked) if found else None
-
-
-def _same(reservation: IdempotencyKey, asked: str) -> Outgoing:
-    if reservation.body_hash != asked or reservation.outgoing is None:
-        raise IdempotencyMismatch
-    return reservation.outgoing
-
-
-def _digest(letter: Letter, hold_seconds: int, send_at: datetime | None) -> str:
-    """Equal for the same request. Bytes of files count by their hash, the account by its id."""
-    files = [
-        (file.filename, file.content_type, file.content_id, hashlib.blake2b(file.raw_content).hexdigest())
-        for file in letter.files
-    ]
-    said = replace(letter, account=None, files=())
-    account_id = letter.account.pk if letter.account else None
-    whole = repr((account_id, said, files, hold_seconds, send_at))
-    return hashlib.blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()

@@ -14,7 +14,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from mailwall import queue
-from mailwall.sending import copies, delivery, outbox, rules, services
+from mailwall.sending import copies, delivery, idempotency, outbox, rules
 from mailwall.sending.models import Outgoing
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def tidy() -> None:
     """What may wait: mails of accounts that stay blocked are given up, old keys are forgotten."""
     now = timezone.now()
     outbox.give_up_blocked(now)
-    services.forget_old_keys(now)
+    idempotency.forget_old_keys(now)
 
 
 @queue.fast.task()

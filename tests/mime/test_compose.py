@@ -108,6 +108,20 @@ def test_more_files_are_put_behind_what_is_there():
         assert with_files(raw, []) == raw
 
 
+def test_inline_files_added_later_stand_beside_the_text_that_shows_them():
+    pdf = DraftFile(filename="a.pdf", content_type="application/pdf", raw_content=NUMBERS)
+    logo = DraftFile(filename="logo.png", content_type="image/png", raw_content=NUMBERS, content_id="logo@x.example")
+    for before in (replace(DRAFT, html="<p>x</p>"), replace(DRAFT, html="<p>x</p>", files=(pdf,))):
+        message = read(with_files(compose(before), [logo, replace(pdf, filename="b.pdf")]))
+        related = next(part for part in message.walk() if part.get_content_type() == "multipart/related")
+        root, image = related.iter_parts()
+        assert related.get_param("type") == root.get_content_type()
+        assert (image["Content-ID"], image.get_content_disposition()) == ("<logo@x.example>", "inline")
+        assert text_of(message).strip() == "Hello"
+        names = [part.get_filename() for part in message.iter_attachments() if part.get_filename()]
+        assert names[-1] == "b.pdf"
+
+
 def test_attached_mail_is_no_message_part_because_base64_may_not_carry_one():
     file = DraftFile(filename="old.eml", content_type="message/rfc822", raw_content=b"Subject: x\r\n\r\nBody\r\n")
     [found] = read(compose(replace(DRAFT, files=(file,)))).iter_attachments()

@@ -110,7 +110,7 @@ def test_a_draft_is_its_writers_alone(writer, who):
     assert other.get(f"/compose/{draft.pk}/").status_code == 404
     for deed in ("save", "send", "files", "plain", "template"):
         assert other.post(f"/compose/{draft.pk}/{deed}/", writer.form(version="1")).status_code == 404, deed
-    other.post(f"/compose/{draft.pk}/discard/", {})
+    assert other.post(f"/compose/{draft.pk}/discard/", {}).status_code == 404
     assert other.post(f"/compose/{draft.pk}/restore/", {}).status_code == 404
     assert "Private words" not in other.get("/mail/drafts/").content.decode()
     draft.refresh_from_db()
@@ -214,7 +214,8 @@ def test_a_mail_that_one_may_not_see_is_not_quoted(writer):
     mail = deliver(secret, EWA, "charlie@ours.example", "Secret", "secret words")
     page = writer.client.get("/compose/", {"reply": mail.pk}).content.decode()
     assert "Secret" not in page
-    assert "secret words" not in writer.client.get(f"/compose/quote/{mail.pk}/").content.decode()
+    assert writer.client.get(f"/compose/quote/{mail.pk}/").status_code == 404
+    assert writer.client.get(f"/compose/signature/{secret.pk}/").status_code == 404
     draft = writer.draft(mode="reply", original=str(mail.pk))
     assert draft.original_id is None
 

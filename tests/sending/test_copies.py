@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore.models import Attachment, DeliveryState, Message
-from mailwall.sending import attempts, copies
-from mailwall.sending.models import CopyState, Outgoing, OutgoingContent, OutgoingState
+from mailwall.sending import attempts, copies, departures
+from mailwall.sending.draft_queries import Origin
+from mailwall.sending.drafts import DraftContent
+from mailwall.sending.models import CopyState, DraftMode, Outgoing, OutgoingContent, OutgoingState
 from mailwall.sending.types import LetterFile
 from mailwall.sync import services as sync_services
 from tests.rig import mails
@@ -19,6 +24,28 @@ from tests.rig.proxy import Proxy
 from tests.sending.conftest import EWA, deliver, file_copies, make_due
 
 pytestmark = pytest.mark.live
+
+
+INLINE_IMAGE = b"""From: Ewa <ewa@kwiat.example>\r
+To: alice@ours.example\r
+Subject: Logo\r
+Message-ID: <logo-mail@kwiat.example>\r
+MIME-Version: 1.0\r
+Content-Type: multipart/related; boundary=b\r
+\r
+--b\r
+Content-Type: text/html\r
+\r
+<p>Our logo: <img src="cid:logo@kwiat.example" alt="logo"></p>\r
+--b\r
+Content-Type: image/png\r
+Content-ID: <logo@kwiat.example>\r
+Content-Disposition: inline; filename=logo.png\r
+Content-Transfer-Encoding: base64\r
+\r
+UE5H\r
+--b--\r
+"""
 
 
 def in_sent(mailbox, outgoing: Outgoing, folder: str = "Sent") -> list[str]:
@@ -145,6 +172,21 @@ def test_forwarded_file_is_fetched_when_the_mail_goes_and_stands_on_the_card(who
     sync_services.sync_account(whole_account.pk)
     [card] = Message.objects.filter(message_id=outgoing.message_id_header)
     assert (card.pk, card.incomplete) == (outgoing.message_id, False)
+
+
+def test_image_in_a_forwarded_text_stays_in_it(whole_account, people, mailbox, smtp_sink):
+    mailbox.deliver(INLINE_IMAGE)
+    sync_services.sync_account(whole_account.pk)
+    original, image = Message.objects.get(), Attachment.objects.get()
+    content = DraftContent(to="ewa@kwiat.example", subject="Fwd", forward_attachments=(image.pk,))
+    origin = Origin(mode=DraftMode.FORWARD, original_id=original.pk)
+    outgoing = departures.save_and_send(people.alice, uuid.uuid4(), content, version=0, origin=origin)
+    make_due(outgoing)
+    assert deliver(outgoing).state == OutgoingState.SENT
+    message = email.message_from_bytes(smtp_sink.taken[0].raw, policy=email.policy.default)
+    assert 'src="cid:logo@kwiat.example"' in message.get_body(("html",)).get_content()
+    [part] = [part for part in message.walk() if part["Content-ID"] == "<logo@kwiat.example>"]
+    assert (part.get_content_disposition(), part.get_content()) == ("inline", b"PNG")
 
 
 def test_forwarded_file_that_is_gone_makes_the_mail_fail_with_the_reason(whole_account, queue, mailbox, smtp_sink):

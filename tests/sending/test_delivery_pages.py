@@ -57,6 +57,17 @@ def test_a_refused_mail_says_why_and_is_edited_and_sent_anew(alice, smtp_sink):
     assert again.state == "sent" and b"better" in smtp_sink.taken[-1].raw and not DraftMessage.objects.exists()
 
 
+def test_a_failed_mail_whose_draft_is_edited_cannot_be_sent_beside_it(alice, smtp_sink):
+    smtp_sink.mode = "perm"
+    outgoing = deliver(send(alice))
+    alice.post(f"/outgoing/{outgoing.pk}/edit/", headers=HTMX)
+    smtp_sink.mode = "ok"
+    assert "Only a mail that failed" in alice.post(f"/outgoing/{outgoing.pk}/retry/", headers=HTMX).content.decode()
+    deliver(outgoing)
+    assert (outgoing.state, outgoing.message_id, smtp_sink.taken) == ("cancelled", None, [])
+    assert DraftMessage.objects.unsent().count() == 1
+
+
 def test_a_refused_mail_without_a_draft_can_be_sent_again(alice, queue, smtp_sink):
     smtp_sink.mode = "perm"
     outgoing = deliver(queue())

@@ -14,10 +14,17 @@ from django.db import connection
 from mailwall.assignment.models import Link
 from mailwall.mailstore.models import DeliveryState, Message
 from mailwall.mime.types import Address
-from mailwall.sending import hooks, services
-from mailwall.sending.errors import IdempotencyMismatch, LetterInvalid, OutgoingNotFound, SendingInactive, TooLate
+from mailwall.sending import hooks, idempotency, services
+from mailwall.sending.errors import (
+    IdempotencyMismatch,
+    InProgress,
+    LetterInvalid,
+    OutgoingNotFound,
+    SendingInactive,
+    TooLate,
+)
 from mailwall.sending.models import IdempotencyKey, Outgoing, OutgoingContent, OutgoingState, Signature
-from mailwall.sending.types import LetterFile
+from mailwall.sending.types import Letter, LetterFile
 from tests.cast import make_account, make_contact, make_raw, store
 from tests.sending.conftest import EWA, deliver
 
@@ -224,7 +231,7 @@ def test_key_is_forgotten_after_a_day(account, queue):
     IdempotencyKey.objects.update(reserved_at=datetime.now(UTC) - timedelta(hours=25))
     assert queue(idempotency_key="k1") != first
     IdempotencyKey.objects.update(reserved_at=datetime.now(UTC) - timedelta(hours=25))
-    assert services.forget_old_keys(datetime.now(UTC)) == 1
+    assert idempotency.forget_old_keys(datetime.now(UTC)) == 1
 
 
 def test_refused_letter_does_not_use_up_its_key(account, queue):
@@ -239,9 +246,28 @@ def test_same_key_from_several_sides_at_once_is_one_mail(account, queue):
         barrier.wait()
         try:
             return queue(idempotency_key="k1").pk
+        except InProgress:
+            return 0
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(ask, range(4)))) == 1
+        answered = set(pool.map(ask, range(4))) - {0}
+    assert answered == {queue(idempotency_key="k1").pk}
     assert Outgoing.objects.count() == Message.objects.count() == 1
+
+
+def test_key_of_a_request_under_way_waits_for_nobody_and_of_a_dead_one_is_free_again(account, queue, people):
+    asked = idempotency.digest(Letter(to=(EWA,), subject="Offer", text="Good morning.\n"), 0, None)
+    now = datetime.now(UTC)
+    IdempotencyKey.objects.create(user=people.alice, key="k1", body_hash=asked, reserved_at=now)
+    with pytest.raises(InProgress):
+        queue(idempotency_key="k1")
+    with pytest.raises(IdempotencyMismatch):
+        queue(idempotency_key="k1", subject="Another")
+    IdempotencyKey.objects.update(reserved_at=now - timedelta(minutes=2))
+    assert queue(idempotency_key="k1").state == OutgoingState.QUEUED
+
+
+def test_mail_waits_a_year_at_most(account, queue):
+    assert set(errors_of(queue, send_at=datetime.now(UTC) + timedelta(days=367))) == {"send_at"}
