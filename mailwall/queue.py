@@ -11,13 +11,16 @@ import threading
 from django.conf import settings
 from huey import Huey, PriorityRedisHuey, SqliteHuey
 from huey.serializer import SignedSerializer
+from redis import ConnectionPool
 
 
 def _make(name: str) -> Huey:
     serializer = SignedSerializer(secret=settings.SECRET_KEY, salt=f"mailwall.{name}")
     options = {"results": False, "store_none": False, "utc": True, "serializer": serializer}
     if settings.REDIS_URL:
-        return PriorityRedisHuey(f"mailwall-{name}", url=settings.REDIS_URL, **options)
+        # a network that swallows packets must not hold the tick
+        pool = ConnectionPool.from_url(settings.REDIS_URL, socket_timeout=10, socket_connect_timeout=5)
+        return PriorityRedisHuey(f"mailwall-{name}", connection_pool=pool, **options)
     path = settings.DATA_DIR / f"queue-{name}.sqlite3"
     return SqliteHuey(f"mailwall-{name}", filename=str(path), fsync=False, timeout=20, **options)
 

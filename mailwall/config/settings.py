@@ -103,7 +103,16 @@ def database_from(url: str, data_dir: Path) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": parts.port or "",
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": 24, "timeout": 10}},
+        "CONN_HEALTH_CHECKS": True,  # after a restart no request meets a dead connection of the pool
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": 24, "timeout": 10},
+            # a network that swallows packets is noticed within half a minute, not after the system's two hours
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+        },
     }
 
 

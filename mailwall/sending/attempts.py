@@ -19,13 +19,13 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Exists, F, Model, OuterRef
-from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from mailwall.errors import MailwallError
 from mailwall.mailstore.models import DeliveryState, Message
 from mailwall.sending import hooks, rules, services
 from mailwall.sending.models import DraftMessage, Outgoing, OutgoingState
+from mailwall.web import clock
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def begin(row: Outgoing) -> None:
     :raises Overtaken: this try may not begin.
     """
     with connection.cursor() as cursor:
-        if not _begin(cursor, row, timezone.now()):
+        if not _begin(cursor, row, clock.now()):
             raise Overtaken("Another worker has this mail, or it was cancelled.")
 
 
@@ -90,7 +90,7 @@ def sent(row: Outgoing, refused: Mapping[str, str], *, then: Outgoing | None = N
 
 
 def _sent(row: Outgoing, refused: Mapping[str, str], then: Outgoing | None) -> bool:
-    now = timezone.now()
+    now = clock.now()
     at = _stored(now)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_SENT, (at, at, json.dumps(dict(refused)), at, row.pk, row.lease_token))
@@ -108,7 +108,7 @@ def _sent(row: Outgoing, refused: Mapping[str, str], then: Outgoing | None) -> b
 def failed(row: Outgoing, error: MailwallError) -> None:
     """It was not sent and will not be, unless somebody asks for it."""
     with transaction.atomic():
-        values = {"state": OutgoingState.FAILED, "settled_at": timezone.now(), "data_started_at": None}
+        values = {"state": OutgoingState.FAILED, "settled_at": clock.now(), "data_started_at": None}
         if _held(row).update(**values, **_FREE, **_told(error)):
             services.show_delivery(row, DeliveryState.FAILED, reason_of(error))
             hooks.tell_outgoing_settled(row.pk, hooks.FAILED)
@@ -117,7 +117,7 @@ def failed(row: Outgoing, error: MailwallError) -> None:
 
 def later(row: Outgoing, error: MailwallError) -> None:
     """It was certainly not sent: try again after a pause, or give up after a day of tries."""
-    now = timezone.now()
+    now = clock.now()
     if rules.gives_up(row.attempts, row.queued_at, now):
         failed(row, error)
         return
@@ -128,7 +128,7 @@ def later(row: Outgoing, error: MailwallError) -> None:
 
 def unknown(row: Outgoing, error: MailwallError) -> None:
     """The answer to DATA was lost: look for it in Sent, never send it again by itself."""
-    _held(row).update(look_at=timezone.now() + LOOK_SOON_AFTER, **_FREE, **_told(error))
+    _held(row).update(look_at=clock.now() + LOOK_SOON_AFTER, **_FREE, **_told(error))
     logger.warning("outcome of a mail is unknown", extra={"outgoing_id": row.pk})
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import partial
 
 from django.db import DatabaseError
-from django.utils import timezone
 
 from mailwall.email_accounts import connection
 from mailwall.email_accounts.models import EmailAccount
@@ -21,6 +20,7 @@ from mailwall.sending.models import Outgoing
 from mailwall.smtp.errors import SmtpError, SmtpLoginRefused, SmtpOutcomeUnknown
 from mailwall.smtp.submit import SmtpSession
 from mailwall.smtp.types import SubmitResult
+from mailwall.web import clock
 from mailwall.web.run_ids import logged_as
 from mailwall.web.secrets import SecretUnreadable
 
@@ -40,7 +40,7 @@ def deliver_account(account_id: int, *, stopping: Callable[[], bool] = lambda: F
         return taken
     at_once = rules.CLAIMED_FIRST
     with contextlib.closing(_Line(account)) as line:
-        while not stopping() and (rows := attempts.claim(account_id, timezone.now(), at_once)):
+        while not stopping() and (rows := attempts.claim(account_id, clock.now(), at_once)):
             if not _may_send(account, rows):
                 break
             began_at = time.monotonic()
@@ -183,4 +183,4 @@ def _put_off(account_id: int, batch: list[Outgoing], error: MailwallError) -> No
     while batch:
         for row in batch:
             attempts.later(row, error)
-        batch = attempts.claim(account_id, timezone.now())
+        batch = attempts.claim(account_id, clock.now())

@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, close_old_connections, transaction
-from django.utils import timezone
 from redis.exceptions import RedisError
 
 from mailwall import queue
 from mailwall.sending import copies, delivery, idempotency, outbox, rules
 from mailwall.sending.models import Outgoing
+from mailwall.web import clock
 
 logger = logging.getLogger(__name__)
 
@@ -27,14 +27,14 @@ _WOKEN_WITHIN = timedelta(minutes=5)  # what is due later is found by the tick
 
 def deliver(outgoing: Outgoing) -> None:
     """Wake a worker when a queued mail is due, after the commit. A queue that is away delays it until the next tick."""
-    delay = outgoing.due_at - timezone.now()
+    delay = outgoing.due_at - clock.now()
     if delay < _WOKEN_WITHIN:
         transaction.on_commit(partial(_wake, outgoing.account_id, max(0.0, delay.total_seconds())))
 
 
 def tick() -> int:
     """Start what is due; gives how many tasks. Called every few seconds by every worker, and harmless twice."""
-    now = timezone.now()
+    now = clock.now()
     started = 0
     if queue.fast.pending_count() > WAITING_LIMIT:
         return started
@@ -49,7 +49,7 @@ def tick() -> int:
 
 def tidy() -> None:
     """What may wait: mails of accounts that stay blocked are given up, old keys are forgotten."""
-    now = timezone.now()
+    now = clock.now()
     outbox.give_up_blocked(now)
     idempotency.forget_old_keys(now)
 

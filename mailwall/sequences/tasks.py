@@ -7,13 +7,13 @@ import sqlite3
 from functools import partial
 
 from django.db import DatabaseError, close_old_connections, transaction
-from django.utils import timezone
 from redis.exceptions import RedisError
 
 from mailwall import queue
 from mailwall.sending import tasks as sending_tasks
 from mailwall.sequences import running
 from mailwall.sequences.models import Sequence
+from mailwall.web import clock
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def tick() -> int:
     """Start what is due; gives how many tasks. Called every few seconds by every worker, and harmless twice."""
     running.end_orphans()
     room = max(0, WAITING_LIMIT - queue.fast.pending_count())
-    due = running.accounts_due(timezone.now())[:room]
+    due = running.accounts_due(clock.now())[:room]
     for account_id in due:
         run_account_task(account_id)
     return len(due)
@@ -48,7 +48,7 @@ def run_account_task(account_id: int) -> None:
     """The due steps of one account."""
     close_old_connections()
     try:
-        if account_id in running.accounts_due(timezone.now()):
+        if account_id in running.accounts_due(clock.now()):
             running.run_due(account_id, sending_tasks.deliver)
     except DatabaseError:
         logger.warning("database does not answer, tried again later", extra={"account_id": account_id})

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from mailwall.email_accounts import connection, leases, places
 from mailwall.email_accounts import services as account_services
@@ -26,6 +25,7 @@ from mailwall.sync.models import SyncRun
 from mailwall.sync.passes import Pass
 from mailwall.sync.runs import request_download
 from mailwall.sync.turns import Turn
+from mailwall.web import clock
 from mailwall.web.run_ids import logged_as
 
 __all__ = ["SyncOutcome", "request_download", "sync_account", "wait_for_run"]
@@ -84,12 +84,12 @@ def sync_account(
         return SyncOutcome(account_id=account_id, state="inactive")
     work = Work(account=account, token=token)
     turn = Turn(seconds=seconds, messages=messages, others_wait=others_wait, stopping=stopping)
-    started_at = timezone.now()
+    started_at = clock.now()
     try:
         complete = _take_turn(work, turn)
         return _end_well(work, turn, started_at=started_at, complete=complete)
     except places.NoPlace:
-        leases.release_lease(account_id, token, timezone.now() + AGAIN_WITHIN)
+        leases.release_lease(account_id, token, clock.now() + AGAIN_WITHIN)
         return SyncOutcome(account_id=account_id, state="busy", new=turn.counts.new, assigned=turn.counts.assigned)
     except leases.LeaseLost:
         logger.warning("lease was lost", extra={"account_id": account_id})
@@ -126,7 +126,7 @@ def _pass(server: ServerSettings, work: Work, turn: Turn, *, list_folders: bool)
                 open_session(server, job_deadline_seconds=JOB_DEADLINE_SECONDS) as session,
             ):
                 signed_in = True
-                complete = Pass(session, work, turn, now=timezone.now()).run(list_folders=list_folders)
+                complete = Pass(session, work, turn, now=clock.now()).run(list_folders=list_folders)
                 turn.more_history = complete and _fetch_history(session, work, turn)
                 return complete
         except MailwallError as error:
@@ -140,8 +140,8 @@ def _pass(server: ServerSettings, work: Work, turn: Turn, *, list_folders: bool)
 def _fetch_history(session: ImapSession, work: Work, turn: Turn) -> bool:
     """A step of the backfill, while nobody waits; gives whether another can follow."""
     if turn.is_over or runs.has_open(work.account.pk):
-        return backfill.runnable(work.account.pk, timezone.now()) is not None
-    wanted = backfill.runnable(work.account.pk, timezone.now())
+        return backfill.runnable(work.account.pk, clock.now()) is not None
+    wanted = backfill.runnable(work.account.pk, clock.now())
     return wanted is not None and backfill.take_step(session, work, turn, wanted)
 
 
@@ -150,13 +150,13 @@ def _must_list_folders(account: EmailAccount) -> bool:
     last = account.last_synchronized_at
     if last is None or runs.has_open(account.pk) or not folders.to_read(account.pk):
         return True
-    return last.replace(minute=0, second=0, microsecond=0) != timezone.now().replace(minute=0, second=0, microsecond=0)
+    return last.replace(minute=0, second=0, microsecond=0) != clock.now().replace(minute=0, second=0, microsecond=0)
 
 
 def _end_well(work: Work, turn: Turn, *, started_at: datetime, complete: bool) -> SyncOutcome:
     """Note the success, answer who waits, give the account free: one transaction, ordered with request_download."""
     account_id, counts = work.account.pk, turn.counts
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         leases.fence(account_id, work.token)
         asked_at = EmailAccount.objects.values_list("next_sync_at", flat=True).get(pk=account_id)
@@ -201,7 +201,7 @@ def _end_badly(work: Work, turn: Turn, error: MailwallError, *, started_at: date
     account_id, counts = work.account.pk, turn.counts
     with transaction.atomic():
         if leases.renew_lease(account_id, work.token):
-            account_services.record_failure(account_id, work.token, error, timezone.now())
+            account_services.record_failure(account_id, work.token, error, clock.now())
             runs.fail(account_id, error, started_at=started_at, new=counts.new, assigned=counts.assigned)
             leases.release_lease(account_id, work.token)
     return SyncOutcome(

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from functools import partial
 
 from django.db import DatabaseError, close_old_connections, transaction
-from django.utils import timezone
 from huey import Huey
 from redis.exceptions import RedisError
 
 from mailwall import queue
 from mailwall.sync import due, removal, runs, services
+from mailwall.web import clock
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ MANUAL_SECONDS = 10.0  # what is left after it goes on in `bulk`, so that the ne
 
 def tick() -> int:
     """Start what is due; gives how many tasks. Called every few seconds by every worker, and harmless twice."""
-    now = timezone.now()
+    now = clock.now()
     started = 0
     for account_id in due.claim_due(now, max(0, WAITING_LIMIT - queue.bulk.pending_count())):
         sync_account_task(account_id)
@@ -43,8 +43,8 @@ def tick() -> int:
 
 def tidy() -> int:
     """Drop finished runs of long ago; gives how many. Mend what a wrong clock set. To be called now and then."""
-    due.after_a_clock_jump(timezone.now())
-    return runs.forget_old(timezone.now())
+    due.after_a_clock_jump(clock.now())
+    return runs.forget_old(clock.now())
 
 
 def download(account_id: int) -> None:
@@ -71,7 +71,7 @@ def _wake(account_id: int, task: Callable[[int], object] | None = None) -> None:
 
 def pushed(account_id: int) -> None:
     """A server told of news: synchronise now, unless something is wrong with the account."""
-    if due.make_due(account_id, timezone.now()):
+    if due.make_due(account_id, clock.now()):
         push_task(account_id)
 
 

@@ -52,6 +52,13 @@ class Postgres:
             time.sleep(0.1)
         raise RuntimeError("PostgreSQL did not start")
 
+    def restart(self, *, away_seconds: float) -> None:
+        """Hang up on everybody, be away for a while, come back with all data."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+        time.sleep(away_seconds)
+        self.start()
+
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
