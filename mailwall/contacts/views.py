@@ -21,7 +21,8 @@ from mailwall.contacts.errors import AddressTaken, ContactInvalid, ContactNotFou
 from mailwall.contacts.forms import FORMS, ContactForm, initial_of
 from mailwall.contacts.models import Contact, Kind
 from mailwall.contacts.queries import ContactFilter
-from mailwall.team.models import User
+from mailwall.team import queries as team_queries
+from mailwall.team.models import Package, User
 from mailwall.web.rest import ApiProblem, decode_cursor, encode_cursor
 
 PAGE_LENGTH = 50
@@ -50,6 +51,7 @@ def list_contacts(request: SignedIn) -> HttpResponse:
         "matches": counts.of(wanted.kind),
         "first_url": _list_url(wanted) if after else "",
         "next_url": _list_url(wanted, after=encode_cursor(*page.next_key)) if page.next_key else "",
+        "has_sequences": team_queries.workspace().package == Package.AUTOMATION,
     }
     asks_for_part = request.htmx and not request.htmx.history_restore_request
     response = render(request, "contacts/_list.html" if asks_for_part else "contacts/list.html", context)

@@ -1,6 +1,6 @@
 """Due steps run: look for new mail first, then decide, then send each by a claim that only one worker wins.
 
-1. A turn: one worker per account, by conditional UPDATE, for TURN_SECONDS at most.
+1. A turn: one worker per account, by conditional UPDATE, for a lease at most.
 2. The account is synchronised; a reply that was on the server ends its enrolment in that transaction. When the server
    does not answer, the steps wait.
 3. `planning` decides for all due enrolments at once what goes now.
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
@@ -50,7 +51,6 @@ from mailwall.sync import services as sync_services
 
 logger = logging.getLogger(__name__)
 
-TURN_SECONDS = 120
 WORK_SECONDS = 40.0  # then the mail is looked at again, in another turn
 SYNC_SECONDS = 20.0
 
@@ -104,7 +104,7 @@ def run_due(account_id: int, wake: Callable[[Outgoing], None] = lambda outgoing:
 
 def _take_turn(account_id: int) -> str | None:
     now, token = timezone.now(), secrets.token_hex(16)
-    until = now + timedelta(seconds=TURN_SECONDS)
+    until = now + timedelta(seconds=settings.LEASE_SECONDS)
     if Turn.objects.filter(pk=account_id, until__lte=now).update(until=until, token=token):
         return token
     if Turn.objects.filter(pk=account_id).exists() or not EmailAccount.objects.filter(pk=account_id).exists():

@@ -112,9 +112,9 @@ def test_two_workers_with_the_same_plan_send_one_copy(story):
     assert len(sent) == 2 and sent[1] is None and StepRun.objects.count() == 1
 
 
-def test_a_turn_belongs_to_one_worker(story):
+def test_a_turn_belongs_to_one_worker(story, settings):
     assert running._take_turn(story.account.pk) and running._take_turn(story.account.pk) is None
-    story.later(seconds=running.TURN_SECONDS)
+    story.later(seconds=settings.LEASE_SECONDS)
     assert running._take_turn(story.account.pk)
 
 
