@@ -91,6 +91,11 @@ _LANGUAGES = {
 _MIX = ("en", "pl", "de", "en", "pl", "en", "ja", "de", "pl", "en")
 
 
+def sender_of(number: int) -> str:
+    """The address that a mail of this number comes from."""
+    return f"kunde{random.Random(-number).randrange(SENDERS)}@kwiat.example"
+
+
 def text_mail(number: int, date: datetime) -> bytes:
     """A mail of 2 to 15 kB without attachments."""
     rng = random.Random(number)
@@ -169,7 +174,7 @@ def _multipart(kind: str, number: int, parts: list[bytes]) -> bytes:
 def _letter(number: int, date: datetime, language: _Language, part: bytes, *, is_list: bool = False) -> bytes:
     """A mail with the header fields of one; `part` begins with its own."""
     rng = random.Random(-number)
-    sender = f"kunde{rng.randrange(SENDERS)}@kwiat.example"
+    sender = sender_of(number)
     name = rng.choice(language.names)
     shown = f'"{name}"' if name.isascii() else Header(name, "utf-8").encode()
     subject = f"{'Re: ' if number % 3 else ''}{language.sentences[number % len(language.sentences)][:60]} {number}"

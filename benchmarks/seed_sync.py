@@ -1,4 +1,5 @@
-"""The installation under test of `./bench sync`: `seed` a user, an account, 500 contacts; `synchronise`; `count`."""
+"""The installation under test: `seed` a user, an account, 500 contacts; `seed-idle` many accounts; `synchronise`;
+`poll` so many times; `poll-kept` on one connection; `count`."""
 
 from __future__ import annotations
 
@@ -16,10 +17,13 @@ django.setup()
 from django.db import connection  # noqa: E402 -- needs the line above
 
 from mailwall.contacts.models import Contact, ContactAddress  # noqa: E402
+from mailwall.email_accounts.connection import imap_settings  # noqa: E402
 from mailwall.email_accounts.models import EmailAccount  # noqa: E402
+from mailwall.imap.session import open_session  # noqa: E402
 from mailwall.mailstore import search_index  # noqa: E402
 from mailwall.mailstore.models import Message  # noqa: E402
-from mailwall.sync import services  # noqa: E402
+from mailwall.sync import folders, services  # noqa: E402
+from mailwall.sync.models import Folder  # noqa: E402
 from mailwall.team.models import User  # noqa: E402
 from mailwall.web import secrets  # noqa: E402
 
@@ -48,6 +52,40 @@ def synchronise() -> None:
     print(json.dumps({"wall_seconds": wall_seconds, "cpu_seconds": cpu_seconds}))
 
 
+def poll(times: int) -> None:
+    """An account in which nothing happens; milliseconds of CPU for each time."""
+    account = EmailAccount.objects.get()
+    begun = time.process_time()
+    for _ in range(times):
+        services.sync_account(account.pk)
+    print(1000 * (time.process_time() - begun) / times)
+
+
+def poll_kept(times: int) -> None:
+    """What a poll asks, on a connection that is open already."""
+    account = EmailAccount.objects.get()
+    names = [bytes(folder.raw_name) for folder in folders.to_read(account.pk)]
+    with open_session(imap_settings(account)) as session:
+        for _ in range(times):
+            session.status(names)
+
+
+def seed_idle(port: int, number: int, password: str) -> None:
+    """Accounts whose INBOX is read, so that it is watched."""
+    owner = User.objects.create(email="owner@bench.example", name="Owner")
+    for at in range(number):
+        account = EmailAccount(
+            owner=owner, address=f"user{at}@bench.example", imap_host="127.0.0.1", imap_port=port,
+            imap_security="none", imap_username=f"user{at}@bench.example", visibility="everyone",
+            import_since=datetime.now(UTC), next_sync_at=datetime.now(UTC) + timedelta(days=1),
+        )  # fmt: skip
+        account.sealed_imap_password = secrets.seal(password, bound_to=f"{account.secret_id}:imap")
+        account.save()
+        Folder.objects.create(
+            account=account, raw_name=b"INBOX", name="INBOX", role="inbox", selected=True, uidvalidity=1, uidnext=1
+        )
+
+
 def count() -> None:
     """Messages, and how many of them the search index has."""
     with connection.cursor() as cursor:
@@ -57,5 +95,9 @@ def count() -> None:
 
 if sys.argv[1] == "seed":
     seed(int(sys.argv[2]), sys.argv[3], sys.argv[4])
+elif sys.argv[1] == "seed-idle":
+    seed_idle(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+elif sys.argv[1].startswith("poll"):
+    {"poll": poll, "poll-kept": poll_kept}[sys.argv[1]](int(sys.argv[2]))
 else:
     {"synchronise": synchronise, "count": count}[sys.argv[1]]()

@@ -18,6 +18,7 @@ from tests.rig.processes import answers, end, free_port, wait_until
 
 MAIL_UID = 5000  # Dovecot refuses to serve mail as root
 PASSWORD = "s3cret-Pa55"
+_MANY = ("default_client_limit = 20000", "service imap-login {\n  service_count = 0\n  process_min_avail = 1\n}")
 
 
 class Dovecot:
@@ -195,6 +196,7 @@ class Dovecot:
             f"service imap-login {{\n  inet_listener imap {{\n    port = {self.port}\n  }}",
             f"  inet_listener imaps {{\n    port = {self.tls_port}\n    ssl = yes\n  }}\n}}",
             f"service imap {{\n  process_limit = {self._max_connections}\n}}",
+            *(_MANY if self._max_connections > 500 else ()),
             "protocol imap {\n  mail_plugins = $mail_plugins imap_zlib\n}" if self._compress else "",
         ]
         if not self._plaintext:

@@ -24,7 +24,8 @@ class Proxy:
     cut_after: bytes to the client after which its connection is reset (half_close: told the end), once; None: never.
     black_hole: accepts and says nothing. silent_from: turns it on when the client sends these bytes.
     drip_seconds: pause after each single byte to the client. rewrite: changes chunks on their way to the client.
-    inject: raw lines put before the next tagged OK, once. to_client, to_server: bytes so far.
+    inject: raw lines put before the next tagged OK, once. to_client, to_server: bytes so far. turns: how often a
+    client spoke after it was spoken to: round trips.
     """
 
     def __init__(self, target_port: int, *, delay_seconds: float = 0.0, host: str = "127.0.0.1") -> None:
@@ -38,6 +39,8 @@ class Proxy:
         self.silent_from = b""
         self.inject = b""
         self.to_client = self.to_server = self.connections = self.cuts = self.lies = 0
+        self.turns = 0
+        self._server_spoke = False
         self.sent = bytearray()
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
@@ -145,6 +148,8 @@ class Proxy:
                 self.black_hole |= bool(self.silent_from) and self.silent_from in raw
                 self.sent += raw
                 self.to_server += len(raw)
+                self.turns += bool(raw) and self._server_spoke
+                self._server_spoke = False
             chunks.put((time.monotonic() + self.delay_seconds, raw))
             if not raw:
                 return
@@ -179,6 +184,7 @@ class Proxy:
         sink.sendall(raw)
         if to_client:
             self.to_client += len(raw)
+            self._server_spoke = True
 
     def _cut(self, raw: bytes, sink: socket.socket, source: socket.socket) -> bool:
         with self._lock:
