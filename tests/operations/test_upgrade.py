@@ -1,0 +1,68 @@
+"""An installation of the first schema that had data, brought up to date: nothing is lost, all of it is of use.
+
+first-schema.sqlite3.gz was made by the program as it was then (commit 707d432): Alice's mailbox that only she may read,
+Charlie's open to all, ten messages each, a contact with a note, a mail that waits, a sealed password.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.operations.conftest import Installation
+
+pytestmark = pytest.mark.slow
+
+ASK = """
+import json
+from mailwall.contacts.models import Contact
+from mailwall.email_accounts.connection import imap_settings
+from mailwall.email_accounts.models import EmailAccount
+from mailwall.mailstore.models import Message, MessageBody
+from mailwall.sending.models import Outgoing, OutgoingContent
+from mailwall.sync.models import Folder, LedgerEntry, Placement, SyncRun
+from mailwall.team.models import User
+from mailwall.wall import rules, search
+from mailwall.wall.models import Note
+users = {user.email.partition("@")[0]: user for user in User.objects.all()}
+alices = EmailAccount.objects.get(address="alice@ours.example")
+def found(name, words): return len(search.find_messages(users[name], rules.parse_query(words), limit=50))
+print(json.dumps({
+    "rows": [table.objects.count() for table in (Message, MessageBody, Placement, LedgerEntry, SyncRun, Contact, Note)],
+    "password": imap_settings(alices).password, "signs_in": users["alice"].check_password("correct horse battery staple"),
+    "seen": [Message.objects.visible_to(users[name]).count() for name in ("alice", "charlie", "erin")],
+    "found": [found("alice", "gesla"), found("charlie", "gesla"), found("alice", "zolc oferta")],
+    "cursor": list(Folder.objects.values_list("uidvalidity", "high_uid", "import_done")),
+    "outgoing": [Outgoing.objects.get().state, "Good morning" in bytes(OutgoingContent.objects.get().raw).decode()],
+    "assigned": Message.objects.filter(links__isnull=False).distinct().count(),
+}))
+"""
+
+
+@pytest.fixture
+def upgraded(tmp_path: Path) -> Installation:
+    data = tmp_path / "data"
+    data.mkdir()
+    packed = Path(__file__).with_name("first-schema.sqlite3.gz")
+    (data / "mailwall.sqlite3").write_bytes(gzip.decompress(packed.read_bytes()))
+    installation = Installation(data=data, env={"MAILWALL_SECRET_KEY": "the-first-key"})
+    installation.ok("migrate")
+    return installation
+
+
+def test_the_first_schema_with_data_comes_up_to_date_and_is_of_use(upgraded: Installation):
+    assert upgraded.ok("migrate").strip().endswith("No migrations to apply.")
+    assert json.loads(upgraded.python(ASK)) == {
+        "rows": [21, 21, 10, 1, 1, 1, 1],
+        "password": "first-password",
+        "signs_in": True,
+        "seen": [21, 10, 10],
+        "found": [20, 10, 13],
+        "cursor": [[7, 20, True]],
+        "outgoing": ["held", True],
+        "assigned": 14,
+    }
+    assert "✔ migrations" in upgraded.ok("doctor", "--no-network")
