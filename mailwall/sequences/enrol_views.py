@@ -118,6 +118,20 @@ def show_preview(request: SignedIn, sequence_id: int, contact_id: int) -> HttpRe
     return render(request, "sequences/preview.html", context)
 
 
+@sequence_page
+@require_safe
+def preview_for_somebody(request: SignedIn, sequence_id: int) -> HttpResponse:
+    """The preview for who was enrolled last; before that for the first person of the contacts."""
+    sequence = queries.sequence_of(request.user, sequence_id)
+    enrolled = queries.enrolments_of(request.user, sequence).exclude(contact=None).first()
+    people = contacts.list_contacts(request.user, ContactFilter(kind=Kind.PERSON), limit=1).contacts
+    contact_id = enrolled.contact_id if enrolled else next((person.pk for person in people), None)
+    if contact_id is None:
+        messages.info(request, _("A preview shows the mails for a contact, and there is none yet."))
+        return redirect("sequences:sequence", sequence_id)
+    return redirect("sequences:preview", sequence_id, contact_id)
+
+
 def _ids(request: SignedIn) -> list[int]:
     values = (request.POST if request.method == "POST" else request.GET).getlist("contact")
     ids = [int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 19]

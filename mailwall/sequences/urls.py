@@ -27,6 +27,7 @@ urlpatterns = [
     path("sequences/<int:sequence_id>/steps/new/<str:kind>/", step_views.new_step, name="new_step"),
     path("sequences/<int:sequence_id>/steps/<int:key>/", step_views.edit_step, name="step"),
     path("sequences/<int:sequence_id>/enrol/", enrol_views.enrol, name="enrol"),
+    path("sequences/<int:sequence_id>/preview/", enrol_views.preview_for_somebody, name="preview_any"),
     path("sequences/<int:sequence_id>/preview/<int:contact_id>/", enrol_views.show_preview, name="preview"),
     path("settings/sequences/", admin_views.suppressed, name="suppressed"),
     path("settings/sequences/<int:suppression_id>/lift/", admin_views.lift, name="lift"),

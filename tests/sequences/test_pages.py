@@ -104,6 +104,14 @@ def test_enrolling_shows_problems_first_and_then_dates(story, sequence):
     assert list(Enrolment.objects.order_by("pk").values_list("contact_id", flat=True))[1:] == [jan.pk]
 
 
+def test_the_page_leads_to_a_preview_for_somebody(story, sequence):
+    path = f"/sequences/{sequence.pk}/preview/"
+    assert f'href="{path}"' in browser(story.cast.alice).get(f"/sequences/{sequence.pk}/").content.decode()
+    shown = browser(story.cast.alice).get(path, follow=True)
+    assert "Preview for" in shown.content.decode() and shown.redirect_chain[0][0].startswith(path)
+    assert browser(story.cast.charlie).get(path).status_code == 404
+
+
 def test_of_a_company_its_people_or_its_own_address_is_chosen(story, sequence):
     company = story.contact("Kunde", "office@kunde.example", kind="company")
     story.contact("Ola", company_id=company.pk)
