@@ -69,7 +69,7 @@ def counterpart(parsed: ParsedMessage, own_addresses: Collection[str]) -> str:
 
 def snippet(text: str) -> str:
     """The first words that the sender wrote, in one line: for lists. Quoted lines are left out while others exist."""
-    for beginning in (text[:2_000], text[:20_000]):  # nearly always the first lines are enough
+    for beginning in (text[:600], text[:20_000]):  # nearly always the first lines are enough
         lines = beginning.splitlines()
         own = [line for line in lines if not line.lstrip().startswith(">")]
         words = " ".join(" ".join(own).split())
