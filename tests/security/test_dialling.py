@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from datetime import timedelta
@@ -13,6 +14,7 @@ from django.utils import timezone
 from mailwall.email_accounts import trials
 from mailwall.team.models import AuditEntry
 from tests.cast import Api, make_account
+from tests.fakes.imap_script import ScriptedImap
 from tests.rig.processes import free_port
 
 
@@ -100,3 +102,52 @@ def test_who_leads_an_account_to_another_server_is_written_down_for_its_owner(ca
     page.force_login(cast.alice)
     log = page.get(f"/settings/email-accounts/{account.pk}/activity/").content.decode()
     assert "Changed the servers or a password" in log and "Bob" in log
+
+
+def starttls(port: int, kind: str) -> dict:
+    server = {"host": "127.0.0.1", "port": port, "security": "starttls", "username": "x", "password": "s3cret"}
+    return {kind: server}
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"* PREAUTH welcome back\r\n", b"* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n* PREAUTH in\r\n"]
+)
+def test_a_server_that_signs_in_before_the_encryption_is_left(cast, greeting):
+    account = make_account(cast.alice)
+    with ScriptedImap({"STARTTLS": b"{tag} OK go\r\n* PREAUTH in\r\n"}, greeting=greeting) as server:
+        answer = Api(cast.alice).call("PATCH", f"/email-accounts/{account.pk}", starttls(server.port, "imap"))
+        assert answer.json()["code"] == "imap_tls_failed"
+        assert not [command for command in server.commands if b"LOGIN" in command or b"AUTH" in command]
+
+
+@pytest.mark.parametrize(
+    ("offered", "answer"),
+    [
+        (b"250-x\r\n250 STARTTLS\r\n", b"220 go\r\n250-x\r\n250 AUTH PLAIN\r\n235 forged\r\n"),
+        (b"250-x\r\n250 AUTH PLAIN\r\n", b"220 go\r\n"),
+        (b"250-x\r\n250 STARTTLS\r\n", b"454 not now\r\n"),
+        (b"250-x\r\n250 STARTTLS\r\n", b"220 go\r\n"),
+    ],
+    ids=["injected", "stripped", "refused", "plain afterwards"],
+)
+def test_a_sending_server_without_trustworthy_encryption_gets_no_password(cast, offered, answer):
+    heard = []
+
+    def serve(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        client.settimeout(5)
+        with client, contextlib.suppress(OSError):
+            client.sendall(b"220 mail\r\n")
+            while line := client.recv(4096):
+                heard.append(line)
+                client.sendall(answer if b"STARTTLS" in line else offered)
+
+    account = make_account(cast.alice)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        port = listener.getsockname()[1]
+        told = Api(cast.alice).call("PATCH", f"/email-accounts/{account.pk}", starttls(port, "smtp"))
+        thread.join(10)
+    assert told.json()["code"] in ("smtp_tls_failed", "smtp_unreachable")
+    assert not [line for line in heard if b"AUTH" in line or b"s3cret" in line]
