@@ -89,6 +89,7 @@ class _Batch:
 
     waiting: deque[bytes]
     then: Callable[[bool], None]
+    expected_bytes: int = 0
     open: int = 0
     failed: bool = False
 
@@ -136,13 +137,18 @@ class FetchStream:
             self._commands.drain()
 
     def _send(self) -> None:
-        while self._queue and len(self._active) < self.batches_in_flight:
+        while self._queue and len(self._active) < self.batches_in_flight and self._has_room_for(self._queue[0]):
             self._active.append(self._queue.popleft())
         for batch in self._active:
             if self.batches_in_flight > 1:
                 self._start(batch, list(batch.waiting))
             elif batch.waiting and not self._in_flight:
                 self._start(batch, [batch.waiting[0]])
+
+    def _has_room_for(self, batch: _Batch) -> bool:
+        """Whether its texts fit into memory beside those that are on their way."""
+        expected_bytes = sum(active.expected_bytes for active in self._active)
+        return not expected_bytes or expected_bytes + batch.expected_bytes <= 2 * _BATCH_BYTES
 
     def _start(self, batch: _Batch, commands: list[bytes]) -> None:
         if not commands:
@@ -203,15 +209,17 @@ class FetchStream:
 
     def _ask_sections(self, uids: list[int]) -> None:
         """Ask for the text of a window, in batches of bounded size, so that long texts do not pile up in memory."""
+        batches: list[tuple[list[int], int]] = []
         batch: list[int] = []
         expected_bytes = 0
         for uid in uids:
             batch.append(uid)
             expected_bytes += self._choose(self._records[uid])
             if expected_bytes > _BATCH_BYTES:
-                self._ask_batch(batch)
+                batches.append((batch, expected_bytes))
                 batch, expected_bytes = [], 0
-        self._ask_batch(batch)
+        for some, expected in reversed([*batches, (batch, expected_bytes)]):  # each goes before those that wait
+            self._ask_batch(some, expected)
 
     def _choose(self, record: _Record) -> int:
         """Decide what to ask of one message; gives the bytes to expect."""
@@ -227,7 +235,7 @@ class FetchStream:
         record.wanted = tuple(part.section for part in parts)
         return sum(min(part.size_bytes, self._section_limit_bytes) for part in parts)
 
-    def _ask_batch(self, uids: list[int]) -> None:
+    def _ask_batch(self, uids: list[int], expected_bytes: int) -> None:
         groups: dict[bytes, list[int]] = defaultdict(list)
         for uid in uids:
             record = self._records[uid]
@@ -239,7 +247,7 @@ class FetchStream:
             b"UID FETCH %b (UID %b)" % (each, items) for items, grouped in groups.items() for each in uid_sets(grouped)
         )
         if commands:
-            self._queue.appendleft(_Batch(commands, lambda failed: self._sections_here(uids)))
+            self._queue.appendleft(_Batch(commands, lambda failed: self._sections_here(uids), expected_bytes))
         else:
             self._finish(uids)
 

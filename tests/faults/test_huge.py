@@ -167,6 +167,7 @@ def monsters(scale: float, *, text: int) -> list[bytes]:
 
 
 def assert_all_here(product: Installation, cycle: Cycle, *, text: int) -> None:
+    print(f"{cycle.seconds:.1f} s, peak {cycle.peak_bytes // MEGABYTE} MB")
     told, failed = product.stored()
     assert (cycle.states, failed) == (["done"], [])
     assert set(told) == {"attachment", "8bit", "base64", "parts", "nested", "headers", "ordinary"}
@@ -203,3 +204,15 @@ def test_the_hugest_monsters_cost_little_and_never_their_neighbours(product: Ins
     cycle = product.sync()
     assert_all_here(product, cycle, text=text)
     assert cycle.seconds < 60 * len(each)
+
+
+@pytest.mark.exhaustive
+def test_several_long_texts_do_not_pile_up(product: Installation, mailbox: Mailbox):
+    """As many as would be asked for at once if they were short."""
+    texts = [text_base64(30 * MEGABYTE).replace(b"<base64@", b"<base64-%d@" % number) for number in range(6)]
+    fill(mailbox, *texts)
+    cycle = product.sync()
+    print(f"{cycle.seconds:.1f} s, peak {cycle.peak_bytes // MEGABYTE} MB")
+    told, failed = product.stored()
+    assert (len(told), failed, cycle.states) == (7, [], ["done"])
+    assert cycle.peak_bytes < MEMORY_LIMIT
