@@ -22,18 +22,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Entry:
-    """A function called every `seconds`; it looks for due work and starts tasks, and is done in a moment."""
+    """A function called every `seconds`; it looks for due work and starts tasks, and is done in a moment.
+
+    busy_seconds: when it found something there may be more, so it is called again so soon. 0: never sooner.
+    """
 
     name: str
     seconds: float
     call: Callable[[], object]
+    busy_seconds: float = 0.0
     next_at: float = 0.0
 
 
 def entries() -> list[Entry]:
     tick_seconds = min(15.0, max(1.0, settings.SYNC_INTERVAL_SECONDS / 5))
     return [
-        Entry("synchronise due accounts", tick_seconds, sync_tasks.tick),
+        Entry("synchronise due accounts", tick_seconds, sync_tasks.tick, busy_seconds=1.0),
         Entry("review unassigned messages", 20.0, assignment_tasks.review_if_due),
         Entry("run due steps of sequences", 3.0, sequence_tasks.tick),
         Entry("drop old runs", 3600.0, sync_tasks.tidy),
@@ -57,7 +61,8 @@ def run_due(schedule: list[Entry]) -> None:
             continue
         entry.next_at = now + entry.seconds
         try:
-            entry.call()
+            if entry.call() and entry.busy_seconds:
+                entry.next_at = now + entry.busy_seconds
         except DatabaseError:
             logger.warning("database does not answer, tick skipped", extra={"entry": entry.name})
         except Exception:

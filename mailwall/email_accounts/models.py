@@ -147,6 +147,12 @@ class EmailAccount(models.Model):
             models.Index(
                 fields=["next_sync_at"], condition=Q(removed_at__isnull=True, state="active"), name="account_due"
             ),
+            models.Index(
+                fields=["next_sync_at"],
+                condition=Q(removed_at__isnull=True, state="deactivated", only_network_errors=True),
+                name="account_probe_due",
+            ),
+            models.Index(fields=["id"], condition=Q(purging=True), name="account_to_purge"),
             models.Index(fields=["owner"], name="account_by_owner"),
         ]
 

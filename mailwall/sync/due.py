@@ -15,20 +15,20 @@ from mailwall.sync.models import SyncRun
 
 #: a wish that nobody serves for so long was forgotten by the queue, or its worker died
 FORGOTTEN_AFTER = timedelta(seconds=10)
+#: turns are dealt out among so many times more accounts than can be started: a backlog of all makes no tick slow
+LOOK_AHEAD = 20
 _SLACK = timedelta(minutes=5)
 
 
 def claim_due(now: datetime, limit: int) -> list[int]:
     """Claim accounts whose synchronisation, or hourly probe, is due, and give their ids in a fair order.
 
-    Fair: the longest waiting of every mail host first, then the second of every host, and so on. A claimed account is
+    Fair: the longest waiting of every mail host first, then the second of every host, and so on; of those that wait
+    longest. A claimed account is
     due again after the time of a lease, should the queue lose it.
     """
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-    probes = EmailAccount.objects.connected().filter(
-        free, state=State.DEACTIVATED, only_network_errors=True, next_sync_at__lte=now
-    )
-    return _claim(EmailAccount.objects.due(now), now, limit) + _claim(probes, now, limit)
+    accounts = EmailAccount.objects
+    return _claim(accounts.due(now), now, limit) + _claim(accounts.probe_due(now), now, limit)
 
 
 def make_due(account_id: int, now: datetime) -> bool:
@@ -59,9 +59,10 @@ def forgotten_downloads(now: datetime) -> list[int]:
 
 
 def _claim(accounts, now: datetime, limit: int) -> list[int]:  # type: ignore[no-untyped-def]
+    waiting = accounts.order_by("next_sync_at").values("pk")[: limit * LOOK_AHEAD]
     turn = Window(RowNumber(), partition_by=F("imap_host"), order_by=F("next_sync_at").asc())
-    found = accounts.annotate(turn=turn).order_by("turn", "next_sync_at", "pk").values_list("pk", flat=True)
-    ids = list(found[:limit])
+    turns = EmailAccount.objects.filter(pk__in=waiting).annotate(turn=turn)
+    ids = list(turns.order_by("turn", "next_sync_at", "pk").values_list("pk", flat=True)[:limit])
     if not ids:
         return []
     with transaction.atomic():
