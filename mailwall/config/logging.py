@@ -15,6 +15,7 @@ HIDDEN_KEYS = ("password", "secret", "token", "authorization", "cookie", "subjec
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The last net: fields whose name tells of a secret or of mail never reach a log, whoever passed them."""
+    event.pop("request", None)  # Django's own records: its repr is the whole address, with what was searched for
     for key in event:
         if key != "event" and any(word in key.lower() for word in HIDDEN_KEYS):
             event[key] = "[hidden]"
@@ -55,6 +56,7 @@ def configure() -> None:
                 "imapclient": {"level": "WARNING"},
                 "django.request": {"level": "ERROR"},
                 "django.security.DisallowedHost": {"level": "CRITICAL"},
+                "django.security.csrf": {"level": "CRITICAL"},  # would tell the address; web/views.py says it without
                 "gunicorn": {"level": "WARNING"},
             },
         }

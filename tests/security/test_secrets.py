@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import logging
 import re
 import socket
@@ -15,6 +16,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from django.apps import apps
 from django.test import Client
+from structlog.stdlib import ProcessorFormatter
 
 from mailwall.net.masking import masked
 from mailwall.net.types import ServerSettings
@@ -151,6 +153,19 @@ def test_masking_takes_no_time_on_hostile_words():
     begin = time.process_time()
     masked("\\" * 1_000_000 + "a\\" * 1_000_000, settings)
     assert time.process_time() - begin < 1
+
+
+def test_the_address_and_query_of_a_refused_form_are_not_logged(db):
+    [handler] = [each for each in logging.getLogger().handlers if isinstance(each.formatter, ProcessorFormatter)]
+    written = io.StringIO()
+    before = handler.setStream(written)
+    try:
+        Client(enforce_csrf_checks=True).post("/setup/s3cret-token/?q=private+words")
+        logging.getLogger("django.request").error("failed", extra={"request": "GET /search?q=private+words"})
+    finally:
+        handler.setStream(before)
+    assert "form refused" in written.getvalue() and "failed" in written.getvalue()
+    assert "s3cret-token" not in written.getvalue() and "private" not in written.getvalue()
 
 
 def test_a_refused_sending_server_tells_the_password_to_nobody(cast, caplog):
