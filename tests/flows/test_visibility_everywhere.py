@@ -20,7 +20,7 @@ from mailwall.team import services as team_services
 from tests.flows.private import EWA, MANAGERS, NARROWED, OWNER, World, erase, make_world
 
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
-PUBLIC = ("healthz", "readyz", "metrics", "accounts/", "setup/", "preferences/", "unsubscribe/", "api/v1/openapi.json", "api/docs", "api/v1/")  # fmt: skip
+PUBLIC = ("healthz", "readyz", "metrics", "accounts/", "setup/", "preferences/", "unsubscribe/", "opened/", "api/v1/openapi.json", "api/docs", "api/v1/")  # fmt: skip
 MINE = {
     "message_id", "attachment_id", "account_id", "draft_id", "file_id", "outgoing_id", "sequence_id", "enrolment_id",
     "task_id", "template_id", "ignored_id", "rule_id", "folder_id", "entry_id", "token_id",
@@ -41,7 +41,9 @@ def patterns(resolver=None, prefix: str = "") -> Iterator[str]:
 
 
 ALL = sorted(set(patterns()))
-ASKED = [path for path in ALL if not path.startswith(("accounts/", "setup/", "unsubscribe/", "preferences/"))]
+ASKED = [
+    path for path in ALL if not path.startswith(("accounts/", "setup/", "unsubscribe/", "opened/", "preferences/"))
+]
 
 
 def addresses(world: World, pattern: str) -> Iterator[str]:
