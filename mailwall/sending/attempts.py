@@ -11,7 +11,7 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,9 @@ from django.utils.translation import gettext_noop as _
 from mailwall.errors import MailwallError
 from mailwall.mailstore.models import DeliveryState, Message
 from mailwall.sending import hooks, rules, services
-from mailwall.sending.models import DraftMessage, Outgoing, OutgoingState
+from mailwall.sending.models import CopyState, DraftMessage, Outgoing, OutgoingContent, OutgoingState
+from mailwall.smtp.errors import SmtpTemporary
+from mailwall.smtp.types import SubmitResult
 from mailwall.web import clock
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 LOOK_FIRST_AFTER = timedelta(seconds=30)  # while a worker lives, its own answer comes sooner
 LOOK_SOON_AFTER = timedelta(seconds=5)
 MSGID_PARTLY = _("Not delivered to %(addresses)s: %(words)s")
+MSGID_WAITING = _("Delivered to %(accepted)s. Not yet to %(addresses)s, we try again: %(words)s")
 _DATABASE_PAUSES = (0.2, 0.5, 1, 2, 5, 10, 10)
 
 
@@ -81,32 +84,71 @@ def _begin(cursor: CursorWrapper, row: Outgoing, now: datetime) -> bool:
     return bool(cursor.rowcount)
 
 
-def sent(row: Outgoing, refused: Mapping[str, str], *, then: Outgoing | None = None) -> bool:
-    """The server took it over, but for the receivers in `refused` ({address: its words}).
+def sent(row: Outgoing, result: SubmitResult, *, then: Outgoing | None = None) -> bool:
+    """The server took it over for at least one receiver. Those it put off are tried again, alone.
 
     then: the mail that this worker hands over next; it begins in the same commit. Gives whether it may.
     """
-    return _persistently(lambda: _sent(row, refused, then))
+    accepted = [*row.accepted, *result.accepted]
+    never = {address: refusal.words for address, refusal in result.refused.items() if refusal.permanent}
+    waiting = {address: refusal.words for address, refusal in result.refused.items() if not refusal.permanent}
+    if waiting and not rules.gives_up(row.attempts, row.queued_at, clock.now()):
+        refused = {**row.refused, **never}
+        return _persistently(lambda: _partly_sent(row, accepted, refused, waiting))
+    refused = {**row.refused, **never, **waiting}
+    return _persistently(lambda: _sent(row, accepted, refused, then))
 
 
-def _sent(row: Outgoing, refused: Mapping[str, str], then: Outgoing | None) -> bool:
+def _sent(row: Outgoing, accepted: Sequence[str], refused: Mapping[str, str], then: Outgoing | None) -> bool:
     now = clock.now()
     at = _stored(now)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_SENT, (at, at, json.dumps(dict(refused)), at, row.pk, row.lease_token))
+        settled = (at, at, json.dumps(accepted), json.dumps(refused), at)
+        cursor.execute(_SENT, (*settled, row.pk, row.lease_token))
         if cursor.rowcount:
             reason = None
             if refused:
-                params = {"addresses": ", ".join(refused), "words": "; ".join(dict.fromkeys(refused.values()))}
+                params = {"addresses": ", ".join(refused), "words": _once(refused.values())}
                 reason = json.dumps({"msgid": MSGID_PARTLY, "params": params})
             cursor.execute(_SHOW_SENT, (reason, row.message_id))
+            if row.sent_at is not None:  # its copy may have been filed when the first receivers got it
+                settled_copy = Outgoing.objects.filter(pk=row.pk).exclude(copy_state=CopyState.WANTED)
+                OutgoingContent.objects.filter(outgoing__in=settled_copy).delete()
             if row.automatic or getattr(row, "is_draft", True):  # nobody else listens
                 hooks.tell_outgoing_settled(row.pk, hooks.SENT)
         return then is not None and _begin(cursor, then, now)
 
 
+def _partly_sent(
+    row: Outgoing, accepted: Sequence[str], refused: Mapping[str, str], waiting: Mapping[str, str]
+) -> bool:
+    now = clock.now()
+    names = {"accepted": ", ".join(accepted), "addresses": ", ".join(waiting), "words": _once(waiting.values())}
+    told = {"error_code": SmtpTemporary.code, "error_msgid": MSGID_WAITING, "error_params": names}
+    copy = {} if row.sent_at else {"sent_at": now, "copy_state": CopyState.WANTED, "copy_at": now}
+    with transaction.atomic():
+        _held(row).update(
+            accepted=accepted, refused=refused, due_at=_next_try(row, now), **_NOT_BEGUN, **_FREE, **copy, **told,
+            error_message=MSGID_WAITING % names,
+        )  # fmt: skip
+        services.show_delivery(row, DeliveryState.WAITING, {"msgid": MSGID_WAITING, "params": names})
+    return False
+
+
+def _once(words: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(words))
+
+
+def _next_try(row: Outgoing, now: datetime) -> datetime:
+    return now + rules.retry_after(row.attempts, random.random())  # noqa: S311 -- spreads, keeps no secret
+
+
 def failed(row: Outgoing, error: MailwallError) -> None:
-    """It was not sent and will not be, unless somebody asks for it."""
+    """It was not sent and will not be, unless somebody asks for it. Where some have it, it is for the others."""
+    if row.accepted:
+        refused = {**row.refused, **dict.fromkeys(row.remaining, error.message)}
+        _persistently(lambda: _sent(row, row.accepted, refused, None))
+        return
     with transaction.atomic():
         values = {"state": OutgoingState.FAILED, "settled_at": clock.now(), "data_started_at": None}
         if _held(row).update(**values, **_FREE, **_told(error)):
@@ -121,8 +163,7 @@ def later(row: Outgoing, error: MailwallError) -> None:
     if rules.gives_up(row.attempts, row.queued_at, now):
         failed(row, error)
         return
-    due_at = now + rules.retry_after(row.attempts, random.random())  # noqa: S311 -- spreads, keeps no secret
-    _held(row).update(due_at=due_at, **_NOT_BEGUN, **_FREE, **_told(error))
+    _held(row).update(due_at=_next_try(row, now), **_NOT_BEGUN, **_FREE, **_told(error))
     logger.info("mail tried again later", extra={"outgoing_id": row.pk, "code": error.code, "attempts": row.attempts})
 
 
@@ -160,7 +201,7 @@ def _told(error: MailwallError) -> dict[str, Any]:
 #: what a try reads of its mail
 _COLUMNS = (
     "account_id", "sender_id", "message_id", "state", "receivers", "refused", "size_bytes", "automatic", "queued_at",
-    "attempts", "lease_token",
+    "attempts", "lease_token", "accepted", "sent_at",
 )  # fmt: skip
 
 
@@ -170,8 +211,9 @@ def _of(model: type[Model]) -> str:
 
 _BEGIN = f"""UPDATE {_of(Outgoing)} SET state = 'sending', data_started_at = %s, look_at = %s
 WHERE id = %s AND lease_token = %s AND state = 'queued'"""  # noqa: S608 -- a table of ours
-_SENT = f"""UPDATE {_of(Outgoing)} SET state = 'sent', sent_at = %s, settled_at = %s, refused = %s,
-copy_state = 'wanted', copy_at = %s, lease_token = '', lease_until = NULL,
+_SENT = f"""UPDATE {_of(Outgoing)} SET state = 'sent', sent_at = COALESCE(sent_at, %s), settled_at = %s,
+accepted = %s, refused = %s, copy_at = CASE copy_state WHEN '' THEN %s ELSE copy_at END,
+copy_state = CASE copy_state WHEN '' THEN 'wanted' ELSE copy_state END, lease_token = '', lease_until = NULL,
 error_code = '', error_message = '', error_msgid = '', error_params = '{{}}'
 WHERE id = %s AND lease_token = %s AND lease_token <> ''"""  # noqa: S608
 _SHOW_SENT = f"UPDATE {_of(Message)} SET delivery_state = 'sent', delivery_reason = %s WHERE id = %s"  # noqa: S608

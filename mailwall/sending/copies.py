@@ -79,7 +79,8 @@ def _work(session: ImapSession, account: EmailAccount, sought: list[Outgoing], w
     """Rows that are done leave their list; what is left when the connection breaks is put off."""
     sent = _open_sent(session, account)
     while sought:
-        (_found if sent is not None and sent.has(sought[0]) else _not_found)(sought[0])
+        row = sought[0]  # where some receivers have it, a copy does not tell about the others
+        (_found if sent is not None and not row.accepted and sent.has(row) else _not_found)(row)
         sought.pop(0)
     while wanted:
         if sent is None:
@@ -181,8 +182,8 @@ def _file(sent: _Sent, row: Outgoing) -> None:
 
 def _settle_copy(row: Outgoing, state: CopyState) -> None:
     with transaction.atomic():
-        if _claimed(row).update(copy_state=state, copy_at=None):
-            OutgoingContent.objects.filter(outgoing=row).delete()
+        if _claimed(row).update(copy_state=state, copy_at=None):  # some receivers may wait for it still
+            OutgoingContent.objects.filter(outgoing=row, outgoing__state=OutgoingState.SENT).delete()
 
 
 def _no_folder(row: Outgoing) -> None:

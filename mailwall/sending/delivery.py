@@ -115,8 +115,7 @@ def _hand_over_all(line: _Line, rows: list[Outgoing], stopping: Callable[[], boo
         if result is not None:
             taken += 1
             then = rows[0] if rows and rows[0].pk in ready and not stopping() else None
-            refused = {address: refusal.words for address, refusal in result.refused.items()}
-            has_begun = attempts.sent(row, refused, then=then)
+            has_begun = attempts.sent(row, result, then=then)
     return taken
 
 
@@ -147,11 +146,11 @@ def _submit(line: _Line, row: Outgoing, raw: bytes, begin: Callable[[], None]) -
     session = line.session()
     begin()
     try:
-        return session.submit(line.sender_address, row.receivers, raw)
+        return session.submit(line.sender_address, row.remaining, raw)
     except SmtpError as error:
         if not (was_kept and error.retryable and session.closed and not session.in_content):
             raise
-    return line.session().submit(line.sender_address, row.receivers, raw)
+    return line.session().submit(line.sender_address, row.remaining, raw)
 
 
 def _may_send(account: EmailAccount, batch: list[Outgoing]) -> bool:

@@ -106,7 +106,7 @@ def _says_attached(draft: DraftMessage) -> bool:
 def _letter(writer: User, draft: DraftMessage, baggage: Baggage) -> Letter:
     """The draft as a letter, signature and quote in their places. :raises LetterInvalid:"""
     receivers, errors = _receivers(draft)
-    account = senders.senders(writer).chosen(draft.account_id)
+    account = draft.account or senders.senders(writer).chosen(None)
     first = next(iter(receivers["to"]), None)
     subject, body, missing = _filled(writer, draft, account, first)
     for field, names in missing.items():

@@ -59,7 +59,7 @@ def drafts_about(viewer: User, contact_id: int) -> list[DraftMessage]:
 def scheduled_for(viewer: User) -> QuerySet[Outgoing]:
     """The viewer's mails that wait for their time, the next one first; a sequence's are not among them."""
     rows = Outgoing.objects.of(viewer).filter(
-        state__in=(OutgoingState.HELD, OutgoingState.QUEUED), automatic=False, data_started_at__isnull=True
+        state__in=(OutgoingState.HELD, OutgoingState.QUEUED), automatic=False, data_started_at=None, sent_at=None
     )
     return rows.select_related("account", "draft").order_by("due_at", "id")
 

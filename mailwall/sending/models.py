@@ -58,7 +58,8 @@ class Outgoing(models.Model):
     held: until due_at it can be cancelled at leisure. queued: to be handed over at due_at; a worker that has taken it
     holds a lease. sending: DATA began (data_started_at), so it is never handed over again by itself. needs_review: ten
     minutes later nothing showed whether it left. message_id_header: without brackets, fixed for good.
-    receivers: the envelope, Bcc too. refused: {address: the server's words}. error_*: of the last try.
+    receivers: the envelope, Bcc too. accepted: those who have it while others are tried still; sent_at: since when the
+    first ones do. refused: {address: the server's words}. error_*: of the last try.
     """
 
     sender = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="outgoing")
@@ -84,6 +85,7 @@ class Outgoing(models.Model):
     error_message = models.TextField(blank=True)
     error_msgid = models.TextField(blank=True)
     error_params = models.JSONField(default=dict)
+    accepted = models.JSONField(default=list)
     refused = models.JSONField(default=dict)
     bounced_at = models.DateTimeField(null=True, blank=True)
 
@@ -108,6 +110,11 @@ class Outgoing(models.Model):
 
     def __str__(self) -> str:
         return f"outgoing {self.pk}"
+
+    @property
+    def remaining(self) -> list[str]:
+        """The receivers that are to be named to the server still."""
+        return [each for each in self.receivers if each not in self.accepted and each not in self.refused]
 
 
 class OutgoingContent(models.Model):

@@ -44,7 +44,7 @@ def posted_content(request: SignedIn) -> DraftContent:
     """What the composer's form holds."""
     form = request.POST
     return DraftContent(
-        account=senders.senders(request.user).chosen(number(form.get("account"))),
+        account=senders.posted(request.user, number(form.get("account"))),
         to=form.get("to", ""),
         cc=form.get("cc", ""),
         bcc=form.get("bcc", ""),

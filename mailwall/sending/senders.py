@@ -19,7 +19,10 @@ MAX_READERS_NAMED = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Senders:
-    """accounts: those that send now, the default first. reason: why none does, in words; broken: the one to fix."""
+    """accounts: those that send now, the default first.
+
+    broken: one that should send and cannot, or with no account that sends the one to fix; reason: why, in words.
+    """
 
     accounts: list[EmailAccount]
     reason: str = ""
@@ -38,10 +41,22 @@ def senders(viewer: User) -> Senders:
     for account in own:
         account.owner = viewer  # what is asked later needs no query
     active = [account for account in own if _sends(account, package)]
-    if active:
-        return Senders(accounts=active)
-    broken = next((account for account in own if account.smtp_host), own[0] if own else None)
-    return Senders(accounts=[], reason=_why_not(broken) if broken else "", broken=broken)
+    stopped = (one for one in own if one.smtp_host and one.sending_active and _has_trouble(one))
+    broken = next(stopped, None)
+    if not active and broken is None:
+        broken = next((account for account in own if account.smtp_host), own[0] if own else None)
+    return Senders(accounts=active, reason=_why_not(broken) if broken else "", broken=broken)
+
+
+def posted(viewer: User, account_id: int | None) -> EmailAccount | None:
+    """The account that the writer chose, also when it cannot send any more: that is told, not changed in silence."""
+    own = EmailAccount.objects.connected().filter(owner=viewer, pk=account_id).first() if account_id else None
+    return own or senders(viewer).chosen(None)
+
+
+def _has_trouble(account: EmailAccount) -> bool:
+    """Whether somebody must act before it sends again."""
+    return bool(account.sending_error) or account.state == State.DEACTIVATED
 
 
 def _sends(account: EmailAccount, package: str) -> bool:

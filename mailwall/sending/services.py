@@ -154,7 +154,7 @@ def withdraw_failed(sender: User, outgoing_id: int) -> Outgoing:
 
 
 def _withdraw(outgoing: Outgoing, states: Sequence[OutgoingState], too_late: str) -> Outgoing:
-    rows = Outgoing.objects.filter(pk=outgoing.pk, state__in=states, data_started_at=None)
+    rows = Outgoing.objects.filter(pk=outgoing.pk, state__in=states, data_started_at=None, sent_at=None)
     if not rows.update(state=OutgoingState.CANCELLED, settled_at=timezone.now(), lease_token="", lease_until=None):
         raise TooLate(too_late)
     OutgoingContent.objects.filter(outgoing=outgoing).delete()

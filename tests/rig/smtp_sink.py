@@ -31,7 +31,7 @@ class SmtpSink:
     """mode: ok; temp: 451 after DATA; perm: 554 after DATA; drop: takes the mail, then hangs up without an answer;
     drop_before_data: hangs up at MAIL; slow: answers DATA after slow_seconds.
 
-    Receivers that begin with 'refused' get 550, with 'later' 451. Any user, one password. Sign-ins are counted.
+    Receivers that begin with 'refused' get 550, with 'later' 451 while they are greylisted. Any user, one password. Sign-ins are counted.
     pipelining: offered, as nearly every server does.
     """
 
@@ -45,6 +45,7 @@ class SmtpSink:
     ) -> None:
         self.mode: Mode = "ok"
         self.pipelining = pipelining
+        self.greylisted = True
         self.password = PASSWORD
         self.slow_seconds = 1.0
         self.taken: list[Taken] = []
@@ -108,7 +109,7 @@ class SmtpSink:
     ) -> str:
         if address.startswith("refused"):
             return "550 5.1.1 No such user here"
-        if address.startswith("later"):
+        if self.greylisted and address.startswith("later"):
             return "451 4.7.1 Greylisted, come back later"
         envelope.rcpt_tos.append(address)
         return "250 OK"

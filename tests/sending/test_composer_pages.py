@@ -12,6 +12,7 @@ from django.test import Client
 
 from mailwall.contacts import services as contacts
 from mailwall.contacts.rules import ContactInput
+from mailwall.email_accounts.models import EmailAccount
 from mailwall.sending.models import DraftMessage, Outgoing
 from tests.cast import make_account
 from tests.wall.seed import deliver
@@ -218,6 +219,25 @@ def test_a_mail_that_one_may_not_see_is_not_quoted(writer):
     assert writer.client.get(f"/compose/signature/{secret.pk}/").status_code == 404
     draft = writer.draft(mode="reply", original=str(mail.pk))
     assert draft.original_id is None
+
+
+def test_default_account_that_cannot_send_is_told_and_never_replaced_in_silence(writer):
+    other = make_account(
+        writer.cast.alice, "other@ours.example", smtp_host="127.0.0.1", smtp_port=25, sending_active=True
+    )
+    EmailAccount.objects.filter(pk=writer.account.pk).update(sending_error="Password refused.")
+    page = writer.client.get("/compose/").content.decode()
+    assert (
+        "Password refused." in page
+        and "This mail goes from other@ours.example." in page
+        and 'id="composer-from"' in page
+    )
+    draft_id = uuid.uuid4()
+    told = writer.post(draft_id, "send", account=str(writer.account.pk))
+    assert (told.status_code, Outgoing.objects.count()) == (422, 0)
+    assert "refuses to sign in" in told.content.decode()
+    writer.post(draft_id, "send", version="1", account=str(other.pk))
+    assert Outgoing.objects.get().account == other
 
 
 def test_completion_knows_contacts_and_visible_correspondents_alone(writer):

@@ -15,6 +15,7 @@ from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore.models import DeliveryState, Message
 from mailwall.mime.types import Address
 from mailwall.sending import attempts, delivery, hooks, outbox, services
+from mailwall.sending.errors import TooLate
 from mailwall.sending.models import Outgoing, OutgoingState
 from mailwall.team.models import Workspace
 from tests.rig.processes import free_port
@@ -118,6 +119,46 @@ def test_one_refused_receiver_of_two_is_noted(account, queue, smtp_sink):
     assert outgoing.state == OutgoingState.SENT
     assert outgoing.refused == {"refused@kwiat.example": "5.1.1 No such user here"}
     assert card(outgoing).delivery_note == "Not delivered to refused@kwiat.example: 5.1.1 No such user here"
+
+
+def test_receiver_who_is_put_off_gets_it_later_and_the_others_never_twice(account, people, queue, smtp_sink, told):
+    receivers = (EWA, Address(address="refused@kwiat.example"), Address(address="later@kwiat.example"))
+    outgoing = deliver(queue(to=receivers, automatic=True))
+    assert (outgoing.state, outgoing.accepted, list(outgoing.refused)) == (
+        "queued",
+        [EWA.address],
+        [receivers[1].address],
+    )
+    assert "Delivered to ewa@kwiat.example. Not yet to later@kwiat.example" in card(outgoing).delivery_note
+    assert 30 < seconds_until(outgoing.due_at) < 50
+    with pytest.raises(TooLate):
+        services.cancel_outgoing(people.alice, outgoing.pk)
+    smtp_sink.greylisted = False
+    make_due(outgoing)
+    assert (deliver(outgoing).state, told) == ("sent", ["sent"])
+    assert [taken.receivers for taken in smtp_sink.taken] == [(EWA.address,), ("later@kwiat.example",)]
+    assert card(outgoing).delivery_note == "Not delivered to refused@kwiat.example: 5.1.1 No such user here"
+
+
+def test_receiver_who_is_put_off_for_a_day_is_told_beside_those_who_have_it(account, queue, smtp_sink):
+    outgoing = deliver(queue(to=(EWA, Address(address="later@kwiat.example"))))
+    for _ in range(5):
+        make_due(outgoing, queued_at=datetime.now(UTC) - timedelta(hours=25))
+        deliver(outgoing)
+    assert (outgoing.state, outgoing.accepted) == (OutgoingState.SENT, [EWA.address])
+    assert "Not delivered to later@kwiat.example" in card(outgoing).delivery_note
+    assert len(smtp_sink.taken) == 1
+
+
+def test_lost_answer_of_a_second_try_is_not_settled_by_the_copy_of_the_first(account, queue, smtp_sink):
+    outgoing = deliver(queue(to=(EWA, Address(address="later@kwiat.example"))))
+    smtp_sink.mode, smtp_sink.greylisted = "drop", False
+    make_due(outgoing)
+    deliver(outgoing)
+    assert (outgoing.state, outgoing.accepted) == (OutgoingState.SENDING, [EWA.address])
+    make_due(outgoing, look_at=datetime.now(UTC), data_started_at=datetime.now(UTC) - timedelta(minutes=10))
+    assert file_copies(outgoing).state == OutgoingState.NEEDS_REVIEW
+    assert outgoing.remaining == ["later@kwiat.example"]
 
 
 def test_every_receiver_refused_is_a_failure(account, queue, smtp_sink):
@@ -263,10 +304,10 @@ def test_mail_cancelled_while_a_worker_has_it_does_not_leave(account, people, qu
 def test_kept_connection_that_the_server_closed_is_replaced_without_a_pause(account, queue, smtp_sink, monkeypatch):
     real, calls = attempts.sent, []
 
-    def drop_connections(row, refused, *, then) -> bool:
+    def drop_connections(row, result, *, then) -> bool:
         calls.append(row.pk)
         smtp_sink.hang_up()
-        return real(row, refused, then=then)
+        return real(row, result, then=then)
 
     monkeypatch.setattr(attempts, "sent", drop_connections)
     for number in range(3):
