@@ -397,6 +397,8 @@ def _problem(record: _Record) -> str:
         return "vanished"
     if not _has_basics(record):
         return "empty"
+    if not record.size_bytes and record.raw(b"BODY[HEADER]") is None and record.whole_message is None:
+        return "vanished"  # so Dovecot tells of what was expunged meanwhile: size 0, NIL; it is no empty mail
     if record.whole:
         return "" if record.whole_message or not record.size_bytes else "empty"
     if record.structure is None:

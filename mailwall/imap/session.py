@@ -327,7 +327,9 @@ class ImapSession:
         if seen.size_bytes > limit_bytes:
             return told
         raw = self._section(uid, b"BODY.PEEK[]", b"BODY[]")
-        problem = "" if raw or not seen.size_bytes else "empty"
+        problem = "" if raw else "empty"
+        if not seen.size_bytes:
+            problem = "vanished" if raw is None else ""
         return FetchedMessage(
             uid=uid,
             internaldate=seen.internaldate,

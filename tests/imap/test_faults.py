@@ -184,6 +184,13 @@ def test_message_that_is_not_answered_has_vanished() -> None:
     assert message.problem == "vanished"
 
 
+def test_message_without_size_and_header_has_vanished() -> None:
+    """Dovecot's answer for what another session expunged."""
+    nothing = FULL.replace(b"RFC822.SIZE 22", b"RFC822.SIZE 0").replace(HEADER, b"BODY[HEADER] NIL")
+    message, _ = fetched({FIRST: nothing, SECTION: OK, ENTIRE: OK})
+    assert (message.raw_whole, message.problem) == (None, "vanished")
+
+
 def test_answers_of_many_messages_may_come_in_any_order() -> None:
     def first(command: bytes) -> bytes:
         lines = [FULL.split(b"{tag}")[0].replace(b"UID 1 ", b"UID %d " % uid) for uid in (3, 1, 2)]
