@@ -46,14 +46,18 @@ class PostOffice:
         right = isinstance(given, LoginPassword) and given.password == self._password.encode()
         return AuthResult(success=right and given.login.decode() in self._boxes, handled=False)
 
-    async def bring_news(self) -> None:
-        """Somebody writes now and then: soon at first, so that one sees it, then less and less often."""
-        number, pause = 0, FIRST_NEWS_SECONDS
+    async def bring_news(self, told: Path, *, first_seconds: float = FIRST_NEWS_SECONDS) -> None:
+        """Somebody writes now and then: soon at first, so that one sees it, then less and less often.
+
+        told: the file that counts what has come, so that a new start goes on with the next one.
+        """
+        number, pause = int(told.read_text()) if told.exists() else 0, first_seconds
         while True:
             await asyncio.sleep(pause)
             letter = story.fresh(number, datetime.now(UTC))
-            await self._boxes[letter.to.address].deliver(envelopes.raw_mail(letter), letter.at)
             number, pause = number + 1, min(pause + NEWS_GROW_SECONDS, NEWS_AT_MOST_SECONDS)
+            told.write_text(str(number))
+            await self._boxes[letter.to.address].deliver(envelopes.raw_mail(letter), letter.at)
 
     async def _hand_over(self, raw: bytes, sender: str, receiver: str) -> None:
         if receiver in self._boxes:
@@ -103,6 +107,6 @@ async def serve(
             smtp_port,
         )
         stack.callback(smtp.close)
-        news = asyncio.create_task(office.bring_news())
+        news = asyncio.create_task(office.bring_news(root / "news-told"))
         stack.callback(news.cancel)
         await stopped.wait()
