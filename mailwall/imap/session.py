@@ -177,13 +177,22 @@ class ImapSession:
         )
 
     def search_since(self, day: date) -> list[int]:
-        """UIDs of that day (of the server's zone) or later by INTERNALDATE, ascending; all where SEARCH is broken."""
+        """UIDs of that day (of the server's zone) or later by INTERNALDATE, ascending; also where SEARCH is broken."""
         try:
             return self._search(b"SINCE " + format_date(day))
         except _SEARCH_REFUSED:
             if self.closed:
                 raise
-            return self.uid_set()
+        found: list[int] = []
+
+        def take(response: Response) -> None:
+            with self._readable():
+                told = fetch.overview(response)
+            if told is not None and told.internaldate.date() >= day:
+                found.append(told.uid)
+
+        self._commands.run_ok(b"UID FETCH 1:* (UID INTERNALDATE RFC822.SIZE)", take)
+        return sorted(found)
 
     def search_uids(self, low: int, high: int | None = None) -> list[int]:
         """Existing UIDs from low to high (None: no end), ascending. Filters the answer: n:* always has the last one."""
