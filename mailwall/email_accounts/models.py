@@ -108,6 +108,7 @@ class EmailAccount(models.Model):
     visibility = models.CharField(max_length=20, choices=Visibility.choices, default=Visibility.OWNER_AND_MANAGERS)
     on_dashboard = models.BooleanField(default=True)
     import_since = models.DateTimeField()
+    includes_subfolders = models.BooleanField(default=False)  # new ones of folders that are read
 
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
     failed_attempts = models.PositiveIntegerField(default=0)

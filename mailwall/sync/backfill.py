@@ -7,13 +7,15 @@ stands in the database as uid sets; the cursor moves with every batch, so a step
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from datetime import time as clock_time
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -117,12 +119,24 @@ def stop(account: EmailAccount) -> bool:
 
 def latest(account: EmailAccount) -> BackfillProgress | None:
     """The newest backfill of the account and how far it is."""
-    backfill = Backfill.objects.filter(account=account).order_by("-id").first()
-    if backfill is None:
-        return None
-    sums = backfill.folders.aggregate(total=Sum("total"), done=Sum("done"))
-    total, done = sums["total"] or 0, sums["done"] or 0
-    state, eta_at, now = backfill.state, None, timezone.now()
+    backfill = _with_sums(Backfill.objects.filter(account=account)).order_by("-id").first()
+    return None if backfill is None else _progress(backfill, timezone.now())
+
+
+def active(account_ids: Collection[int]) -> dict[int, BackfillProgress]:
+    """Those that are not over, by their accounts; one query."""
+    rows = _with_sums(Backfill.objects.filter(account__in=account_ids, state__in=ACTIVE))
+    now = timezone.now()
+    return {backfill.account_id: _progress(backfill, now) for backfill in rows}
+
+
+def _with_sums(rows: QuerySet[Backfill]) -> QuerySet[Any]:
+    return rows.annotate(total=Coalesce(Sum("folders__total"), 0), done=Coalesce(Sum("folders__done"), 0))
+
+
+def _progress(backfill: Any, now: datetime) -> BackfillProgress:
+    total, done = backfill.total, backfill.done
+    state, eta_at = backfill.state, None
     if state == Backfill.State.RUNNING and not is_its_hour(backfill, now):
         state = Backfill.State.WAITING
     if state == Backfill.State.RUNNING and done and backfill.working_seconds:

@@ -30,17 +30,36 @@ def _base64(chunks: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     pieces = iter(chunks)
     for chunk in pieces:
-        characters = rest + chunk.translate(None, _NOT_BASE64)
+        if lines := _whole_lines(rest + chunk):
+            read, rest = lines
+            yield read
+            continue
+        characters = (rest + chunk).translate(None, _NOT_BASE64)
         padding = characters.find(b"=")
         if padding >= 0:
             yield _run(characters[:padding])
-            yield from _after_padding(chunk, pieces)
+            yield from _after_padding(rest + chunk, pieces)
             return
         whole = len(characters) - len(characters) % 4
         rest = characters[whole:]
         if whole:
             yield binascii.a2b_base64(characters[:whole])
-    yield _run(rest)
+    yield _run(rest.translate(None, _NOT_BASE64))
+
+
+def _whole_lines(chunk: bytes) -> tuple[bytes, bytes] | None:
+    """The lines of a chunk decoded in one go, and what is left; None unless they are plain base64 of whole bytes.
+
+    Without taking the white space out first: half the time of a big file.
+    """
+    end = chunk.rfind(b"\n") + 1
+    lines = memoryview(chunk)[:end]
+    if not end or b"=" in chunk:
+        return None
+    try:
+        return binascii.a2b_base64(lines), chunk[end:]
+    except binascii.Error:
+        return None
 
 
 def _after_padding(chunk: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -29,7 +29,8 @@ def account_folders(request: SignedIn, account_id: int) -> HttpResponse:
     if request.method == "POST":
         if not may_choose:
             raise PermissionDenied(_(account_errors.NotAllowed.MSGID_PRIVACY))
-        folders.choose(request.user, account, _chosen(request))
+        including = request.POST.get("subfolders") == "1"
+        folders.choose(request.user, account, _chosen(request), includes_subfolders=including)
         tasks.fetch_history(account.pk)
         messages.success(request, _("The folders are chosen. What is new in them comes now."))
         return redirect("sync:account_ledger", account_id)

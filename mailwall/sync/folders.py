@@ -40,8 +40,12 @@ def list_live(account: EmailAccount) -> list[Folder]:
     return sorted_folders(account.pk)
 
 
-def choose(by: User, account: EmailAccount, folder_ids: Collection[int]) -> None:
+def choose(
+    by: User, account: EmailAccount, folder_ids: Collection[int], *, includes_subfolders: bool | None = None
+) -> None:
     """Read exactly these folders from now on. Choosing a folder that was paused lets it go on.
+
+    includes_subfolders: read new folders inside them too, as they are made; None leaves that as it is.
 
     What was read stays; a folder chosen later is imported from the account's `import_since`.
     """
@@ -49,6 +53,8 @@ def choose(by: User, account: EmailAccount, folder_ids: Collection[int]) -> None
     with transaction.atomic():
         mine = Folder.objects.filter(account=account)
         team_services.audit(by, "email_account.folders", f"email_account:{account.pk}", folders=sorted(folder_ids))
+        if includes_subfolders is not None:
+            EmailAccount.objects.filter(pk=account.pk).update(includes_subfolders=includes_subfolders)
         mine.exclude(pk__in=folder_ids).update(selected=False)
         mine.filter(pk__in=folder_ids).exclude(paused_reason="").update(
             paused_reason="", uidvalidity_changes=0, uidvalidity_changed_at=None
@@ -82,16 +88,22 @@ def read_window_again(account: EmailAccount) -> None:
 def store_list(account_id: int, listed: Iterable[FolderInfo]) -> None:
     """Bring the rows in line with the server's list; in the caller's transaction. A folder that is gone is `missing`.
 
-    New folders are read by default when they are INBOX or Sent, also when Sent is made later.
+    New folders are read by default when they are INBOX or Sent, also when Sent is made later; those inside a folder
+    that is read when the account includes subfolders.
     """
     stored = {bytes(folder.raw_name): folder for folder in Folder.objects.filter(account_id=account_id)}
     roles_read = {folder.role for folder in stored.values() if folder.selected and not folder.missing}
+    including = EmailAccount.objects.filter(pk=account_id, includes_subfolders=True).exists()
+    names_read = {folder.name for folder in stored.values() if folder.selected} if including else set()
     fresh = []
-    for info in listed:
+    for info in sorted(listed, key=lambda info: info.name):
         if not info.selectable or len(info.raw_name) > 1000:
             continue
         folder = stored.pop(info.raw_name, None)
         chosen = rules.is_selected_by_default(info) and info.role not in roles_read
+        if folder is None and rules.lies_in(info, names_read):
+            chosen = True
+            names_read.add(info.name)
         if folder is None:
             fresh.append(_row(account_id, info, selected=chosen))
         else:

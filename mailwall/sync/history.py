@@ -5,7 +5,7 @@ The fetching itself is in backfill.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from math import ceil
@@ -77,9 +77,16 @@ class Standing:
 
 def standing(account: EmailAccount) -> Standing | None:
     """The active backfill of the account."""
-    progress = backfill.latest(account)
-    if progress is None or progress.backfill.state not in backfill.ACTIVE:
-        return None
+    return standings([account]).get(account.pk)
+
+
+def standings(accounts: Collection[EmailAccount]) -> dict[int, Standing]:
+    """The active backfills of these accounts; one query."""
+    progress = backfill.active([account.pk for account in accounts])
+    return {account.pk: _standing(account, progress[account.pk]) for account in accounts if account.pk in progress}
+
+
+def _standing(account: EmailAccount, progress: BackfillProgress) -> Standing:
     waits = ""
     if progress.state != Backfill.State.PAUSED:
         if account.state != State.ACTIVE or account.failed_attempts:

@@ -12,8 +12,9 @@ from django.utils import timezone
 from mailwall.email_accounts import queries as account_queries
 from mailwall.email_accounts import rules as account_rules
 from mailwall.email_accounts.models import EmailAccount, State
-from mailwall.sync import queries
-from mailwall.sync.models import SyncRun
+from mailwall.sync import history, queries
+from mailwall.sync.history import Standing
+from mailwall.sync.models import Backfill, SyncRun
 from mailwall.sync.queries import Counts, Progress
 from mailwall.team import queries as team_queries
 from mailwall.team.models import User
@@ -26,7 +27,8 @@ class AccountRow:
     """One line of the list. counts and progress are None where the viewer may not see the account's messages.
 
     error: the last error in the viewer's language. run: the download that somebody waits for. heals: deactivated, but
-    tried once an hour by itself. paused_folders: their names, where the viewer may see the messages.
+    tried once an hour by itself. paused_folders (their names), history (older messages that are being fetched): where
+    the viewer may see the messages.
     sending_obstacle: as account_rules.sending_obstacle, or 'refused' by the mail server.
     """
 
@@ -40,6 +42,7 @@ class AccountRow:
     sending_obstacle: str
     limit: int
     paused_folders: tuple[str, ...]
+    history: Standing | None
 
     @property
     def sending_active(self) -> bool:
@@ -55,7 +58,8 @@ class AccountRow:
     @property
     def busy(self) -> bool:
         """The list looks again soon."""
-        return self.importing or self.run is not None
+        fetches = self.history is not None and self.history.progress.state == Backfill.State.RUNNING
+        return self.importing or self.run is not None or fetches
 
     @property
     def assigned_percent(self) -> int:
@@ -80,6 +84,7 @@ def rows_for(viewer: User, accounts: Sequence[EmailAccount]) -> list[AccountRow]
     visible = account_queries.message_accounts(viewer, ids)
     counts, progress = queries.account_counts(visible, viewer), queries.progress_of(visible)
     runs, paused = queries.open_runs(ids), queries.paused_folders(visible)
+    fetching = history.standings([account for account in accounts if account.pk in counts])
     package = team_queries.workspace().package
     return [
         AccountRow(
@@ -93,6 +98,7 @@ def rows_for(viewer: User, accounts: Sequence[EmailAccount]) -> list[AccountRow]
             sending_obstacle=account_rules.sending_obstacle(account, package) or _refused(account),
             limit=settings.MAX_FAILED_ATTEMPTS,
             paused_folders=paused.get(account.pk, ()),
+            history=fetching.get(account.pk),
         )
         for account in accounts
     ]

@@ -100,6 +100,12 @@ def is_selected_by_default(folder: FolderInfo) -> bool:
     return folder.selectable and folder.role in DEFAULT_ROLES
 
 
+def lies_in(info: FolderInfo, names: Collection[str]) -> bool:
+    """Whether a folder lies directly in one of these, and is none for drafts, trash or such."""
+    parent = info.name.rpartition(info.delimiter)[0] if info.delimiter else ""
+    return parent in names and info.role in ("", "archive")
+
+
 def folder_order(role: str) -> int:
     """INBOX first, then Sent, then the rest."""
     return ROLE_ORDER.index(role) if role in ROLE_ORDER else len(ROLE_ORDER)

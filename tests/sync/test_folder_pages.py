@@ -9,7 +9,7 @@ from django.test import Client
 
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore import services as mailstore
-from mailwall.sync import services, tasks
+from mailwall.sync import folders, services, tasks
 from mailwall.sync.models import Folder, SyncRun
 from mailwall.team import services as team_services
 from tests.cast import make_account, make_raw, store
@@ -52,6 +52,24 @@ def test_folders_are_listed_live_chosen_and_then_read(connect, mailbox, woken):
     EmailAccount.objects.update(imap_port=free_port())
     said = text(client.get(url, {"live": "1"}))
     assert "could not be asked" in said and "refuses connections" in said and "Projekty" in said
+
+
+def test_new_subfolders_of_a_folder_that_is_read_are_read_when_asked_for(connect, mailbox):
+    account = connect(mailbox)
+    services.sync_account(account.pk)
+    url, client = f"/settings/email-accounts/{account.pk}/folders/", signed_in(account.owner)
+    assert "Include new subfolders" in text(client.get(url, {"live": "1"}))
+    read = list(Folder.objects.filter(selected=True).values_list("pk", flat=True))
+    for number, wanted in (("1", {"one@x.example", "deep@x.example"}), ("", {"one@x.example", "deep@x.example"})):
+        client.post(url, {"folder": read, "subfolders": number})
+        folder = "INBOX/One" if number else "INBOX/Two"
+        mailbox.fill([(mails.mail(message_id=f"<{'one' if number else 'two'}@x.example>"), ago(2))], folder=folder)
+        mailbox.fill([(mails.mail(message_id="<deep@x.example>"), ago(2))], folder=f"{folder}/Deep")
+        mailbox.fill([(mails.mail(message_id="<else@x.example>"), ago(2))], folder="Else")
+        folders.list_live(EmailAccount.objects.get(pk=account.pk))
+        services.sync_account(account.pk)
+        assert ids(account) == wanted
+        read = list(Folder.objects.filter(selected=True).values_list("pk", flat=True))
 
 
 def test_only_the_owner_chooses_and_only_who_sees_the_messages_sees_the_folders(cast):

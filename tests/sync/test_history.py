@@ -202,6 +202,19 @@ def test_the_page_starts_a_backfill_and_then_shows_how_far_it_is(cast):
     assert 'name="since"' in page and "Stopped" in page
 
 
+@pytest.mark.parametrize(("who", "sees"), [("alice", True), ("bob", True), ("erin", False)])
+def test_the_list_of_accounts_shows_how_far_it_is_to_who_may_see_the_messages(cast, who, sees):
+    account = make_account(cast.alice, visibility="owner_and_managers")
+    asked = Backfill.objects.create(account=account, requested_by=cast.alice, since=NOW - timedelta(days=99))
+    Backfill.objects.filter(pk=asked.pk).update(state="running", working_seconds=60)
+    folder = Folder.objects.create(account=account, raw_name=b"INBOX", name="INBOX", selected=True, import_done=True)
+    BackfillFolder.objects.create(backfill=asked, folder=folder, uidvalidity=1, low_uid=1, total=400, done=100)
+    client = Client()
+    client.force_login(getattr(cast, who))
+    row = client.get(f"/settings/email-accounts/{account.pk}/row/").content.decode()
+    assert ("100 of 400 messages" in row) == ("about 3 min left" in row) == ("every 2s" in row) == sees
+
+
 def test_a_refused_range_keeps_what_was_typed(cast):
     account = make_account(cast.alice)
     answer = signed_in(cast.alice).post(page_of(account), {"since": "2999-01-01", "per_minute": "7"})
