@@ -5,6 +5,7 @@ Touches network and mail, never the database. One odd message stops nothing: it 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -84,18 +85,21 @@ def read_whole(session: ImapSession, uid: int, scope: Scope) -> Reading:
     return Reading(uid=uid) if fetched.problem == "vanished" else interpret(fetched, scope)
 
 
-def in_batches(readings: Iterable[Reading], *, first: int = rules.BATCH_MESSAGES) -> Iterator[list[Reading]]:
-    """Readings in batches of bounded number and weight; the first one small."""
+def in_batches(
+    readings: Generator[Reading, None, None], *, first: int = rules.BATCH_MESSAGES
+) -> Generator[list[Reading], None, None]:
+    """Readings in batches of bounded number and weight; the first one small. Closing it closes the readings."""
     batch: list[Reading] = []
     weight, limit = 0, first
-    for reading in readings:
-        batch.append(reading)
-        weight += reading.weight_bytes
-        if len(batch) >= limit or weight >= rules.BATCH_BYTES:
+    with contextlib.closing(readings):
+        for reading in readings:
+            batch.append(reading)
+            weight += reading.weight_bytes
+            if len(batch) >= limit or weight >= rules.BATCH_BYTES:
+                yield batch
+                batch, weight, limit = [], 0, rules.BATCH_MESSAGES
+        if batch:
             yield batch
-            batch, weight, limit = [], 0, rules.BATCH_MESSAGES
-    if batch:
-        yield batch
 
 
 def interpret(fetched: FetchedMessage, scope: Scope) -> Reading:

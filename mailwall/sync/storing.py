@@ -7,9 +7,10 @@ time. Only the thread uses the connection to the mail server, only the caller us
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from mailwall.imap.session import ImapSession
 from mailwall.sync import batches, reading, rules
@@ -19,6 +20,7 @@ from mailwall.sync.reading import Reading, Scope
 from mailwall.sync.turns import Turn
 
 STREAM_MESSAGES = 10_000
+Batch: TypeAlias = list[Reading]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,13 @@ def store(session: ImapSession, work: Work, turn: Turn, wanted: Wanted, cursor: 
     first = rules.FIRST_BATCH_MESSAGES
     for piece in rules.batches(wanted.uids, _stream_size(turn)):
         done = 0
-        with contextlib.closing(_one_ahead(reading.read(session, piece, wanted.scope), first=first)) as ahead:
+        readings = reading.in_batches(reading.read(session, piece, wanted.scope), first=first)
+        with contextlib.closing(_one_ahead(readings, lambda batch: turn.is_over_after(len(batch)))) as ahead:
             for batch in ahead:
                 turn.counts.add(batches.commit(work, wanted.folder, batch, cursor))
                 done += len(batch)
-                first = rules.BATCH_MESSAGES
-                if done < len(piece) and turn.is_over:
-                    return False
-        if turn.is_over and piece[-1] != wanted.uids[-1]:
+        first = rules.BATCH_MESSAGES
+        if done < len(piece) or (turn.is_over and piece[-1] != wanted.uids[-1]):
             return False
     return True
 
@@ -52,17 +53,17 @@ def _stream_size(turn: Turn) -> int:
     return turn.messages if turn.others_wait() else STREAM_MESSAGES
 
 
-def _one_ahead(readings: Generator[Reading, None, None], *, first: int) -> Generator[list[Reading], None, None]:
-    """Batches, each made in a thread while the one before it is used.
+def _one_ahead(made: Generator[Batch, None, None], is_last: Callable[[Batch], bool]) -> Generator[Batch, None, None]:
+    """Batches, each made in a thread while the one before it is used; the one that `is_last` says is the last.
 
-    Closing it reads what was asked for, so that the connection can be used again.
+    At its end what was asked for is read, so that the connection can be used again.
     """
-    made = reading.in_batches(readings, first=first)
     with ThreadPoolExecutor(1, thread_name_prefix="reading") as thread:
         try:
-            coming = thread.submit(next, made, None)
-            while (batch := coming.result()) is not None:
-                coming = thread.submit(next, made, None)
+            batch = thread.submit(next, made, None).result()
+            while batch is not None:
+                coming = None if is_last(batch) else thread.submit(next, made, None)
                 yield batch
+                batch = coming.result() if coming else None
         finally:
-            thread.submit(readings.close).result()
+            thread.submit(made.close).result()

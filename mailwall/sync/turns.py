@@ -30,6 +30,10 @@ class Turn:
 
     @property
     def is_over(self) -> bool:
+        return self.is_over_after(0)
+
+    def is_over_after(self, messages: int) -> bool:
+        """Whether it will be, once so many messages more are written."""
         if self.stopping() or time.monotonic() >= self.ends_at:
             return True
-        return self.counts.read >= self.messages and self.others_wait()
+        return self.counts.read + messages >= self.messages and self.others_wait()

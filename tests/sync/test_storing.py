@@ -8,7 +8,7 @@ from collections.abc import Generator
 import pytest
 
 from mailwall.imap.errors import ImapUnreachable
-from mailwall.sync import storing
+from mailwall.sync import reading, storing
 from mailwall.sync.reading import Reading
 
 
@@ -32,17 +32,20 @@ class Source:
         finally:
             self.closed = True
 
+    def ahead(self, *, first: int) -> Generator[list[Reading], None, None]:
+        return storing._one_ahead(reading.in_batches(self.readings(), first=first), lambda batch: False)
+
 
 def test_batches_come_in_order_and_are_made_elsewhere():
     source = Source(1_700)
-    batches = list(storing._one_ahead(source.readings(), first=100))
+    batches = list(source.ahead(first=100))
     assert [len(batch) for batch in batches] == [100, 500, 500, 500, 100]
-    assert [reading.uid for batch in batches for reading in batch] == list(range(1_700))
+    assert [each.uid for batch in batches for each in batch] == list(range(1_700))
     assert source.closed and threading.get_ident() not in source.threads
 
 
 def test_what_was_read_before_a_broken_connection_is_given_first():
-    ahead = storing._one_ahead(Source(700, breaks=True).readings(), first=100)
+    ahead = Source(700, breaks=True).ahead(first=100)
     assert [len(next(ahead)), len(next(ahead))] == [100, 500]
     with pytest.raises(ImapUnreachable):
         next(ahead)
@@ -50,7 +53,14 @@ def test_what_was_read_before_a_broken_connection_is_given_first():
 
 def test_who_stops_has_read_one_batch_more_at_most_and_the_source_is_closed():
     source = Source(10_000)
-    ahead = storing._one_ahead(source.readings(), first=100)
+    ahead = source.ahead(first=100)
     assert len(next(ahead)) == 100
     ahead.close()
     assert source.closed and source.read <= 600
+
+
+def test_after_the_last_batch_nothing_is_read_that_would_not_be_stored():
+    source = Source(10_000)
+    ahead = storing._one_ahead(reading.in_batches(source.readings()), lambda batch: batch[-1].uid > 900)
+    assert [len(batch) for batch in ahead] == [500, 500]
+    assert source.closed and source.read == 1_000
