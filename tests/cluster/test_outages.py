@@ -103,7 +103,7 @@ def test_two_ticks_at_once_start_each_account_once(cluster: Cluster):
     assert len(everybody) == len(set(everybody)) == 300
 
 
-@pytest.mark.parametrize("hours", [1, -1])
+@pytest.mark.parametrize("hours", [1, pytest.param(-1, marks=pytest.mark.exhaustive)])
 def test_a_clock_that_is_an_hour_off_hurts_nobody(cluster: Cluster, smtp_sink: SmtpSink, hours: int):
     library = faketime()
     if library is None:
