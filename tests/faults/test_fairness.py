@@ -103,11 +103,10 @@ def test_a_silent_server_costs_the_others_one_deadline_and_then_waits_its_pause(
     with Proxy(mailbox.dovecot.port) as proxy:
         proxy.black_hole = True
         EmailAccount.objects.filter(pk=big.pk).update(imap_port=proxy.port)
-        begin = time.monotonic()
         since = datetime.now(UTC)
         tasks.tick()
         while waiting(accounts, since):
             turn()
-        assert time.monotonic() - begin < 30
+        assert 1 <= proxy.connections <= 2  # one try, and the question whether the port wants TLS
         big.refresh_from_db()
         assert big.failed_attempts == 1 and big.next_sync_at > datetime.now(UTC)
