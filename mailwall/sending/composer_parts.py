@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -30,12 +32,20 @@ def suggest_people(request: SignedIn) -> HttpResponse:
 def show_sender_parts(request: SignedIn) -> HttpResponse:
     """What changes when the writer chooses another From."""
     account = senders.senders(request.user).chosen(number(request.GET.get("account")))
-    draft = DraftMessage(with_signature=request.GET.get("with_signature") == "1")
+    draft = DraftMessage(pk=_draft_id(request), with_signature=request.GET.get("with_signature") == "1")
     return render(
         request,
         "sending/_sender_parts.html",
         {"draft": draft, "account": account, **composer_page.of_sender(request, draft, account)},
     )
+
+
+def _draft_id(request: SignedIn) -> uuid.UUID | None:
+    """Of the draft that is being written; only the addresses of its deeds are made of it."""
+    try:
+        return uuid.UUID(request.GET.get("draft", ""))
+    except ValueError:
+        return None
 
 
 @login_required

@@ -181,6 +181,16 @@ def use_template(request: SignedIn, draft_id: uuid.UUID) -> HttpResponse:
 @login_required
 @editing_page
 @require_POST
+def place_in_text(request: SignedIn, draft_id: uuid.UUID, *, also_quote: bool) -> HttpResponse:
+    """Have the signature, and the quote too, in the text of this mail, to be edited."""
+    return _saved_then(
+        request, draft_id, lambda draft: departures.place_in_text(request.user, draft, also_quote=also_quote)
+    )
+
+
+@login_required
+@editing_page
+@require_POST
 def attach(request: SignedIn, draft_id: uuid.UUID) -> HttpResponse:
     """Attach the files that were chosen or dropped."""
 

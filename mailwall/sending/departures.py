@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from mailwall.contacts.models import Contact, ContactAddress, Kind
 from mailwall.email_accounts.errors import sentence
 from mailwall.email_accounts.models import EmailAccount
-from mailwall.mime.html import clean_written_html, html_to_text
+from mailwall.mime.html import MAX_CLEAN_LENGTH, clean_written_html, html_to_text
 from mailwall.mime.types import Address
 from mailwall.sending import (
     draft_queries,
@@ -31,7 +31,14 @@ from mailwall.sending import (
 )
 from mailwall.sending.draft_queries import Baggage, Origin, draft_of
 from mailwall.sending.drafts import DraftContent
-from mailwall.sending.errors import AttachmentForgotten, DraftConflict, LetterInvalid, OutgoingNotFound, TooLate
+from mailwall.sending.errors import (
+    AttachmentForgotten,
+    DraftConflict,
+    FileRefused,
+    LetterInvalid,
+    OutgoingNotFound,
+    TooLate,
+)
 from mailwall.sending.models import DraftFile, DraftMessage, DraftMode, MailTemplate, Outgoing, OutgoingState
 from mailwall.sending.types import Letter, LetterFile
 from mailwall.team.models import User
@@ -174,6 +181,26 @@ def use_template(writer: User, draft: DraftMessage, template: MailTemplate) -> N
     body = f"{html_to_text(html)}\n\n{draft.body}".rstrip() if draft.is_plain else html + draft.body
     takes_subject = draft.mode == DraftMode.NEW and not draft.subject
     drafts.set_body(writer, draft, body, subject=subject if takes_subject else None, is_plain=draft.is_plain)
+
+
+def place_in_text(writer: User, draft: DraftMessage, *, also_quote: bool) -> FileRefused | None:
+    """Move the signature, and the quote too, into the text of the mail, where they can be edited. Again does nothing.
+
+    The quote's images stay behind: an editor would load them, and tell the sender that it was read.
+    """
+    account = draft.account or senders.senders(writer).chosen(None)
+    signature = signatures.signature_for(writer, account) if account and draft.with_signature else ""
+    quote = draft_queries.quote_of(writer, draft) if also_quote and draft.with_quote else draft_queries.Quote()
+    if draft.is_plain:
+        body = "\n\n".join(filter(None, (rules.with_text_signature(draft.body, signature), quote.text)))
+    else:
+        signed = rules.with_signature(draft.body, signature) if signature else draft.body
+        body = "<br>".join(filter(None, (signed, quote.editable_html)))
+    if len(body) > MAX_CLEAN_LENGTH:
+        return FileRefused(FileRefused.MSGID_BODY)
+    kept = draft.with_quote and not also_quote
+    drafts.set_body(writer, draft, body, is_plain=draft.is_plain, with_signature=False, with_quote=kept)
+    return None
 
 
 def contact_at(person: Address | None) -> Contact | None:

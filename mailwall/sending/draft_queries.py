@@ -175,6 +175,11 @@ class Quote:
 
         return _IMAGE.sub(image, self.html)
 
+    @property
+    def editable_html(self) -> str:
+        """As it goes into the text of a mail: without images."""
+        return _IMAGE.sub("", self.html)
+
 
 def has_quote(viewer: User, draft: DraftMessage) -> bool:
     """Whether there is an original to quote."""

@@ -81,14 +81,17 @@ def _tell_conflict(draft: DraftMessage, values: dict[str, object], version: int)
         raise DraftConflict(draft)
 
 
-def set_body(writer: User, draft: DraftMessage, body: str, *, subject: str | None = None, is_plain: bool) -> None:
-    """Replace what a draft says, which was saved just now."""
+def set_body(
+    writer: User, draft: DraftMessage, body: str, *, subject: str | None = None, is_plain: bool, **parts: bool
+) -> None:
+    """Replace what a draft says, which was saved just now. parts: with_signature, with_quote where they change."""
     DraftMessage.objects.of(writer).unsent().filter(pk=draft.pk).update(
         body=clean(body) if is_plain else clean_written_html(body),
         subject=draft.subject if subject is None else _one_line(subject, " ")[:MAX_SUBJECT],
         is_plain=is_plain,
         version=F("version") + 1,
         updated_at=timezone.now(),
+        **parts,
     )
 
 

@@ -26,6 +26,10 @@ urlpatterns = [
     path("compose/<uuid:draft_id>/", composing.open_draft, name="draft"),
     path("compose/<uuid:draft_id>/save/", composing.save, name="save_draft"),
     path("compose/<uuid:draft_id>/plain/", composing.switch_plain, name="switch_plain"),
+    path(
+        "compose/<uuid:draft_id>/edit-signature/", composing.place_in_text, {"also_quote": False}, name="edit_signature"
+    ),
+    path("compose/<uuid:draft_id>/edit-quote/", composing.place_in_text, {"also_quote": True}, name="edit_quote"),
     path("compose/<uuid:draft_id>/template/", composing.use_template, name="use_template"),
     path("compose/<uuid:draft_id>/files/", composing.attach, name="attach"),
     path("compose/<uuid:draft_id>/files/<int:file_id>/remove/", composing.detach, name="detach"),

@@ -96,6 +96,21 @@ def test_a_reply_goes_from_the_wall_to_the_receiver_and_into_sent(world, smtp_si
     assert not DraftMessage.objects.exists() and not world.complaints
 
 
+def test_signature_and_quote_come_into_the_text_to_be_edited(world):
+    mail = deliver(
+        world.account, EWA, world.account.address, "Invoice 114", "Is it right?", message_id="q1@kwiat.example"
+    )
+    page = world.open(f"/compose/?reply={mail.pk}")
+    expect(text_of(page)).to_be_focused()
+    page.keyboard.type("Yes.")
+    page.get_by_role("button", name="Edit in this mail").last.click()
+    expect(text_of(page)).to_contain_text("Alice of Sales")
+    expect(text_of(page)).to_contain_text("Is it right?")
+    expect(page.get_by_label("With the signature")).not_to_be_checked()
+    expect(page.locator(".composer-signature")).to_be_hidden()
+    assert not world.complaints
+
+
 def test_undo_gives_back_what_was_written_and_only_the_new_text_leaves(world, smtp_sink):
     page = world.open(f"/compose/?contact={world.ewa.pk}")
     expect(text_of(page)).to_be_focused()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import re
 import uuid
 from typing import Any
@@ -13,6 +15,7 @@ from django.test import Client
 from mailwall.contacts import services as contacts
 from mailwall.contacts.rules import ContactInput
 from mailwall.email_accounts.models import EmailAccount
+from mailwall.sending import signatures
 from mailwall.sending.models import DraftMessage, Outgoing
 from tests.cast import make_account
 from tests.wall.seed import deliver
@@ -208,6 +211,24 @@ def test_reply_all_keeps_cc_drops_own_addresses_and_honours_reply_to(writer):
     assert 'name="cc" value="books@acme.example"' in page and 'value="Re: Price"' in page
     only = writer.client.get("/compose/", {"reply": mail.pk}).content.decode()
     assert 'name="to" value="sales@kwiat.example"' in only and 'name="cc" value=""' in only
+
+
+@pytest.mark.parametrize("is_plain", ["", "1"])
+def test_signature_and_quote_are_edited_inside_one_mail(writer, is_plain):
+    signatures.save_signature(writer.cast.alice, "<p>Alice of <b>Sales</b></p>")
+    mail = deliver(writer.account, EWA, ME, "Price", "What does it cost?")
+    draft = writer.draft(mode="reply", original=str(mail.pk), is_plain=is_plain, body="Dear Ewa")
+    again = {"version": "1", "is_plain": is_plain, "body": "Dear Ewa"}
+    assert writer.post(draft.pk, "edit-quote", headers=HTMX, **again).status_code == 200
+    draft.refresh_from_db()
+    assert [draft.body.count(words) for words in ("Dear Ewa", "Alice of", "What does it cost?")] == [1, 1, 1]
+    assert (draft.with_signature, draft.with_quote) == (False, False)
+    edited = draft.body.replace("Alice of", "Alice, formerly of").replace("What does it", "How much does it")
+    version = str(draft.version)
+    writer.post(draft.pk, "send", version=version, body=edited, is_plain=is_plain, with_signature="", with_quote="")
+    raw = email.message_from_bytes(bytes(Outgoing.objects.get().content.raw), policy=email.policy.default)
+    text = raw.get_body(("plain",)).get_content()
+    assert text.count("Alice") == 1 and "formerly of" in text and "How much does it cost?" in text
 
 
 def test_a_mail_that_one_may_not_see_is_not_quoted(writer):
