@@ -37,8 +37,6 @@ logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 3600.0  # a server that drips may not hold one of the two places for longer
 
-CHUNK_BYTES = 786_432  # asked for at once: servers seek for each, and three are on their way
-
 Produce = Callable[[ImapSession, int], Iterator[bytes]]
 
 
@@ -81,7 +79,7 @@ def open_original(viewer: User, message_id: int) -> Download:
     return Download(
         filename=rules.safe_filename(f"{message.subject[:100] or 'message'}.eml", "message/rfc822"),
         content_type="message/rfc822",
-        chunks=_started(message, lambda session, uid: session.stream_section(uid, "", chunk_bytes=CHUNK_BYTES)),
+        chunks=_started(message, lambda session, uid: session.stream_section(uid, "")),
     )
 
 
@@ -206,7 +204,7 @@ def _file(session: ImapSession, uid: int, message: Message, attachment: Attachme
     structure, _ = session.fetch_structure(uid)
     part = _matching(structure, attachment)
     if part is not None:
-        return decoded(session.stream_section(uid, part.section, chunk_bytes=CHUNK_BYTES), part.encoding)
+        return decoded(session.stream_section(uid, part.section), part.encoding)
     return _file_of_whole(session, uid, attachment)
 
 
