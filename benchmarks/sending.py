@@ -253,7 +253,7 @@ def queue_again(port: int) -> None:
     EmailAccount.objects.update(smtp_port=port)
     Outgoing.objects.update(
         state="queued", due_at=timezone.now(), attempts=0, lease_token="", lease_until=None, data_started_at=None,
-        sent_at=None, settled_at=None, copy_state="", copy_at=None, look_at=None,
+        sent_at=None, settled_at=None, accepted=[], copy_state="", copy_at=None, look_at=None,
     )  # fmt: skip
     Message.objects.filter(outgoing__isnull=False).update(delivery_state="waiting")
 
