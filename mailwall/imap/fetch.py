@@ -310,7 +310,7 @@ def stream(commands: Commands, uid: int, section: bytes, chunk_bytes: int) -> It
 
     try:
         while True:
-            while len(waiting) < 3:
+            while len(waiting) < 2:
                 waiting.append(ask(next(offsets)))
             tag, offset = waiting.popleft()
             while tag not in ended:
