@@ -1,6 +1,6 @@
 """A step as the mail that one contact gets: fields filled, signature and goodbye link below, headers for robots.
 
-Headers (docs/adr/0009): the outbox marks automatic mail with Auto-Submitted (RFC 3834), so that no responder that keeps
+Headers (docs/adr/0012): the outbox marks automatic mail with Auto-Submitted (RFC 3834), so that no responder that keeps
 the rule answers; X-Auto-Response-Suppress tells Exchange the same, but lets absence notes through, which put a step
 off. Precedence: bulk is left out: it stops nothing more, and filters take it for advertising.
 """

@@ -28,7 +28,9 @@ MINE = {
 HIDDEN_FROM = {"charlie": (OWNER, NARROWED, MANAGERS), "erin": (OWNER, NARROWED, MANAGERS), "bob": (OWNER, NARROWED)}
 VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Za-z0-9]{64}|\d+ MB free")
 NOTHING_THERE = ("discard/", "restore/")  # deeds that may be done twice: nothing there, nothing done
-SUMS = ("/settings/system/",)  # how much the installation sends and stores is told to its administrators, of nobody alone
+SUMS = (
+    "/settings/system/",
+)  # how much the installation sends and stores is told to its administrators, of nobody alone
 SPECIAL_COLUMNS = {"last_used_at", "last_login"}
 
 
