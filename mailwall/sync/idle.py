@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY_SECONDS = 5.0
 CONNECT_THREADS = 8
 CONNECT_SECONDS = 60.0  # from dialling to idling: a server that drips may not hold a thread
-AFTER_OTHERS_SECONDS = 15.0
+AFTER_OTHERS_SECONDS = 3.0
 QUIET_SECONDS = 1.0  # news of one account within it are one word
 RETRY_SECONDS = (30.0, 120.0, 600.0, 1800.0)
 WITHOUT_IDLE_SECONDS = 24 * 3600.0
@@ -48,7 +48,10 @@ class Target:
 
 @dataclass(slots=True)
 class _Watched:
-    """One account: its connection when there is one, and when to do what next (monotonic seconds)."""
+    """One account: its connection when there is one, and when to do what next (monotonic seconds).
+
+    missed: nobody listened for a while, so that mail may have come unheard.
+    """
 
     target: Target
     place: places.Place | None = None
@@ -59,6 +62,7 @@ class _Watched:
     connect_at: float = 0.0
     renew_at: float = 0.0
     word_at: float = 0.0
+    missed: bool = False
 
 
 class NoIdle(MailwallError):
@@ -195,6 +199,8 @@ class Watcher:
             session.wire.close()
         _release(watched)
         pause = WITHOUT_IDLE_SECONDS if isinstance(error, NoIdle) else pause_after(watched.failures + 1)
+        if isinstance(error, places.NoPlace):
+            pause = AFTER_OTHERS_SECONDS
         logger.info("not watched", extra={"account_id": watched.target.account_id, "code": error.code})
         self._ready.put((watched, None, None, False, pause))
 
@@ -214,9 +220,10 @@ class Watcher:
                     watched.failures += 1
                     watched.connect_at = now + pause
                     continue
+                missed, watched.missed = watched.missed, False
                 watched.failures, watched.renew_at = 0, now + imap_idle.RENEW_SECONDS
                 self._selector.register(idle.socket, selectors.EVENT_READ, watched)
-                if news:
+                if news or missed:
                     self._say(watched)
                 self._hear(watched)  # what came with the server's answer is read already and wakes no selector
 
@@ -244,6 +251,7 @@ class Watcher:
                 self._selector.unregister(watched.idle.socket)
         if watched.session is not None:
             watched.session.wire.close()
+        watched.missed = watched.missed or watched.idle is not None
         watched.session = watched.idle = None
         if not watched.busy:
             _release(watched)

@@ -138,7 +138,9 @@ def test_no_more_connections_than_allowed(account, watching):
     assert watching.watcher.connections == 0
 
 
-def test_a_listener_hangs_up_for_who_needs_the_connection_and_listens_again(account, watching, monkeypatch):
+def test_a_listener_hangs_up_for_who_needs_the_connection_and_misses_nothing(
+    account, mailbox: Mailbox, watching, monkeypatch
+):
     monkeypatch.setattr(idle, "AFTER_OTHERS_SECONDS", 0.1)
     services.sync_account(account.pk)
     watching.until(lambda: watching.watcher.connections == 1)
@@ -151,8 +153,9 @@ def test_a_listener_hangs_up_for_who_needs_the_connection_and_listens_again(acco
     other = threading.Thread(target=need_two)
     other.start()
     watching.until(got.is_set)
+    mailbox.deliver(mails.mail(message_id="<meanwhile@x.example>"))
     other.join(10)
-    watching.until(lambda: watching.watcher.connections == 1)
+    watching.until(lambda: watching.watcher.connections == 1 and watching.told == [account.pk])
 
 
 def test_a_synchronisation_without_a_place_comes_again_and_is_no_failed_attempt(account, monkeypatch):
