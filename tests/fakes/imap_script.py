@@ -8,8 +8,9 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import threading
 from collections.abc import Callable, Mapping
+
+from tests.fakes.listener import Listener
 
 Answer = bytes | Callable[[bytes], bytes]
 
@@ -22,7 +23,7 @@ _OWN: Mapping[str, bytes] = {
 }
 
 
-class ScriptedImap:
+class ScriptedImap(Listener):
     """answers: regular expression over the command without its tag → raw bytes, {tag} and {capabilities} filled in.
 
     The first that matches counts; an answer that ends in b'HANGUP' closes the connection after what stands before.
@@ -40,31 +41,9 @@ class ScriptedImap:
         self.greeting = greeting
         self.capabilities = capabilities
         self.commands: list[bytes] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._clients: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def __enter__(self) -> ScriptedImap:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for each in (self._listener, *self._clients):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            with contextlib.suppress(OSError):
-                each.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self._clients.append(client)
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
+    def serve(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError), client, client.makefile("rb") as lines:
             client.sendall(self.greeting)
             for line in lines:

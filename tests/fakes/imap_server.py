@@ -17,6 +17,7 @@ from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 
 from tests.fakes import mail_parts
+from tests.fakes.listener import Listener
 from tests.fakes.mail_parts import Part, string
 
 PASSWORD = "s3cret-Pa55"
@@ -69,7 +70,7 @@ class Folder:
         return self.mails.pop(uid)
 
 
-class ImapServer:
+class ImapServer(Listener):
     """The bare server. Behaviours override the attributes and the methods named after commands.
 
     capabilities: after sign-in, or as long as there is no capabilities_before; commands: what clients said, without tags. Use as a context manager.
@@ -90,19 +91,7 @@ class ImapServer:
         self.commands: list[bytes] = []
         self.lock = threading.RLock()
         self.open = 0
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=100)
-        self.port: int = self._listener.getsockname()[1]
-        self._clients: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __enter__(self) -> ImapServer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for each in (self._listener, *self._clients):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+        super().__init__()
 
     # -- what tests do, as with a Dovecot
 
@@ -135,16 +124,7 @@ class ImapServer:
 
     # -- connections
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self._clients.append(client)
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
+    def serve(self, client: socket.socket) -> None:
         self.open += 1
         try:
             with contextlib.suppress(OSError), client:
