@@ -198,9 +198,7 @@ class Watcher:
         if session is not None:
             session.wire.close()
         _release(watched)
-        pause = WITHOUT_IDLE_SECONDS if isinstance(error, NoIdle) else pause_after(watched.failures + 1)
-        if isinstance(error, places.NoPlace):
-            pause = AFTER_OTHERS_SECONDS
+        pause = _pause_of(error, watched.failures + 1)
         logger.info("not watched", extra={"account_id": watched.target.account_id, "code": error.code})
         self._ready.put((watched, None, None, False, pause))
 
@@ -255,6 +253,15 @@ class Watcher:
         watched.session = watched.idle = None
         if not watched.busy:
             _release(watched)
+
+
+def _pause_of(error: MailwallError, failures: int) -> float:
+    """Seconds until the account is listened to again."""
+    if isinstance(error, NoIdle):
+        return WITHOUT_IDLE_SECONDS
+    if isinstance(error, places.NoPlace):
+        return AFTER_OTHERS_SECONDS
+    return pause_after(failures)
 
 
 def _release(watched: _Watched) -> None:
