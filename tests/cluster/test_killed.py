@@ -29,15 +29,7 @@ def test_in_each_phase_of_synchronisation(cluster: Cluster):
         ids = cluster.accounts(
             *({"address": address, "port": proxy.port} for address, proxy in zip(addresses, proxies, strict=True))
         )
-        victim = cluster.worker()
-        cluster.wait(
-            lambda: all(proxy.black_hole for proxy in proxies),
-            "no phase is left out: " + str([proxy.black_hole for proxy in proxies]),
-        )
-        victim.kill()
-        for proxy in proxies:
-            proxy.silent_from, proxy.black_hole = b"", False
-            proxy.cut_now()
+        kill_where_all_are_silent(cluster, proxies)
         killed_at = time.monotonic()
         cluster.worker().wait_started()
         cluster.wait(lambda: all(cluster.is_whole(pk, MAILS) for pk in ids), "not whole")
@@ -79,15 +71,7 @@ def test_in_each_phase_of_sending(cluster: Cluster, smtp_sink: SmtpSink):
                 for number, proxy in enumerate(proxies)
             )
         )
-        victim = cluster.worker()
-        cluster.wait(
-            lambda: all(proxy.black_hole for proxy in proxies),
-            "no phase is left out: " + str([proxy.black_hole for proxy in proxies]),
-        )
-        victim.kill()
-        for proxy in proxies:
-            proxy.silent_from, proxy.black_hole = b"", False
-            proxy.cut_now()
+        kill_where_all_are_silent(cluster, proxies)
         cluster.worker()
         cluster.wait(lambda: cluster.outgoing()["sent"] >= 9, "not sent")
         cluster.wait(lambda: not cluster.outgoing()["queued"], "left over")
@@ -97,3 +81,16 @@ def test_in_each_phase_of_sending(cluster: Cluster, smtp_sink: SmtpSink):
         assert max(taken(smtp_sink).values()) == 1
         sent = {row[0] for row in cluster.rows("SELECT message_id_header FROM sending_outgoing WHERE state = 'sent'")}
         assert sent <= set(taken(smtp_sink))
+
+
+def kill_where_all_are_silent(cluster, proxies) -> None:
+    """A worker that is stuck at every proxy is killed; then the servers are there again."""
+    victim = cluster.worker()
+    cluster.wait(
+        lambda: all(proxy.black_hole for proxy in proxies),
+        "no phase is left out: " + str([proxy.black_hole for proxy in proxies]),
+    )
+    victim.kill()
+    for proxy in proxies:
+        proxy.silent_from, proxy.black_hole = b"", False
+        proxy.cut_now()
