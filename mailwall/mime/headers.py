@@ -28,6 +28,7 @@ _MAX_KNOWN = 40
 # Segments instead of '.*?' keep it linear: a word without an end costs its own length only.
 _WORD = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*(?:\?(?!=)[^?]*){0,3}?)\?=")
 _BETWEEN_WORDS = re.compile(r"^[ \t\r\n]+$")
+_RUNS = re.compile(r"[\x00-\x7f]+|[^\x00-\x7f]+")
 _CONTROL = re.compile("[\x00-\x1f\x7f\u2028\u2029]+")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
@@ -84,27 +85,40 @@ def decode_words(text: str) -> str:
     for match in _WORD.finditer(text):
         gap = text[position : match.start()]
         follows = bool(pending) and (not gap or _BETWEEN_WORDS.match(gap))
-        if not follows or match[1].lower() != charset:
+        raw_word, word_charset = _decode_word(match[1].lower(), match[2], match[3])
+        if not follows or word_charset != charset:
             out.append(decode_bytes(b"".join(pending), charset)[0])
             pending = []
         if not follows:
             out.append(gap)
-        charset = match[1].lower()
-        pending.append(_decode_word(match[2], match[3]))
+        charset = word_charset
+        pending.append(raw_word)
         position = match.end()
     out.append(decode_bytes(b"".join(pending), charset)[0])
     out.append(text[position:])
     return clean("".join(out))
 
 
-def _decode_word(encoding: str, payload: str) -> bytes:
-    data = payload.encode("utf-8", "surrogateescape")
+def _decode_word(charset: str, encoding: str, payload: str) -> tuple[bytes, str]:
+    """(bytes, their charset). What stands unencoded in a word (against RFC 2047 §2) was read with its line already."""
+    if payload.isascii():
+        return _decode_payload(encoding, payload), charset
+    runs = (run if not run.isascii() else _decode_run(charset, encoding, run) for run in _RUNS.findall(payload))
+    return "".join(runs).encode("utf-8", "surrogateescape"), "utf-8"
+
+
+def _decode_run(charset: str, encoding: str, payload: str) -> str:
+    return decode_bytes(_decode_payload(encoding, payload), charset)[0]
+
+
+def _decode_payload(encoding: str, payload: str) -> bytes:
+    raw = payload.encode("ascii")
     if encoding in "qQ":
-        return binascii.a2b_qp(data, header=True)
-    data = _NOT_BASE64.sub(b"", data)
-    if len(data) % 4 == 1:
-        data = data[:-1]
-    return base64.b64decode(data + b"=" * (-len(data) % 4))
+        return binascii.a2b_qp(raw, header=True)
+    raw = _NOT_BASE64.sub(b"", raw)
+    if len(raw) % 4 == 1:
+        raw = raw[:-1]
+    return base64.b64decode(raw + b"=" * (-len(raw) % 4))
 
 
 _MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"

@@ -100,10 +100,12 @@ def _combine(part: BodyPart, children: list[Bodies]) -> Bodies:
 
 
 def _best_alternative(children: list[Bodies]) -> Bodies:
-    """Text: the plain ones, else the first that holds plain text, else the last. HTML: the last that holds HTML."""
+    """Text: the plain ones, else the first without HTML, else the first that holds other text, else the last.
+    HTML: the last that holds HTML."""
     if not children:
         return Bodies()
-    plain = [child for child in children if all(leaf.content_type != _HTML for leaf in child.text)]
+    plain = [child for child in children if all(leaf.content_type == _PLAIN for leaf in child.text)]
+    plain = plain or [child for child in children if all(leaf.content_type != _HTML for leaf in child.text)][:1]
     mixed = [child for child in children if any(leaf.content_type != _HTML for leaf in child.text)]
     text = [leaf for child in plain for leaf in child.text] or list((mixed[:1] or children[-1:])[0].text)
     rich = [child for child in children if any(leaf.content_type == _HTML for leaf in child.html)]

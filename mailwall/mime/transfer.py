@@ -45,6 +45,8 @@ def _decode_broken_base64(raw: bytes) -> bytes:
     if first_pad >= 0:
         tail = raw[first_pad:].lstrip(b"=")
         kept = []
+        if tail[:1] in (b" ", b"\t") and tail.partition(b"\n")[0].strip():
+            tail = b""  # a remark behind the padding
         for line in tail.split(b"\n"):
             bare = line.strip()
             if bare and (_NOT_BASE64.search(bare) or len(bare.rstrip(b"=")) % 4 == 1):
