@@ -49,34 +49,37 @@ def tell_unassigned_changed(counterparts: Collection[str]) -> None:
             listener(counterparts)
 
 
-#: viewer, message id, attachment id → the decoded bytes, from the mail server
-AttachmentSource = Callable[[User, int, int], Generator[bytes, None, None]]
+#: viewer, message id, attachment ids → (attachment id, piece of its decoded bytes) from the mail server, file by file
+AttachmentSource = Callable[[User, int, Sequence[int]], Generator[tuple[int, bytes], None, None]]
 
 _sources: list[AttachmentSource] = []
 
 
 class AttachmentTooLarge(MailwallError):
-    """The file has more bytes than the server had told."""
+    """There are more bytes than the server had told."""
 
     code = "attachment_too_large"
 
 
-def on_attachment_asked(source: AttachmentSource) -> None:
-    """Have `source` fetch the attachments that `read_attachment` asks for: the room that speaks IMAP."""
+def on_attachments_asked(source: AttachmentSource) -> None:
+    """Have `source` fetch the attachments that `read_attachments` asks for: the room that speaks IMAP."""
     _sources[:] = [source]
 
 
-def read_attachment(viewer: User, message_id: int, attachment_id: int, *, limit_bytes: int) -> bytes:
-    """An attachment that the viewer may see, whole.
+def read_attachments(
+    viewer: User, message_id: int, attachment_ids: Sequence[int], *, limit_bytes: int
+) -> dict[int, bytes]:
+    """Attachments of a message that the viewer may see, whole, by id; all of them over one connection.
 
-    :raises MailwallError: it cannot be had, `retryable` says whether later; AttachmentTooLarge.
+    limit_bytes: of all together. :raises MailwallError: they cannot be had, `retryable` says whether later;
+    AttachmentTooLarge.
     """
-    pieces: list[bytes] = []
+    pieces: dict[int, list[bytes]] = {pk: [] for pk in attachment_ids}
     size_bytes = 0
-    with contextlib.closing(_sources[0](viewer, message_id, attachment_id)) as chunks:
-        for chunk in chunks:
-            pieces.append(chunk)
+    with contextlib.closing(_sources[0](viewer, message_id, attachment_ids)) as chunks:
+        for attachment_id, chunk in chunks:
+            pieces[attachment_id].append(chunk)
             size_bytes += len(chunk)
             if size_bytes > limit_bytes:
                 raise AttachmentTooLarge("The file is too large.")
-    return b"".join(pieces)
+    return {pk: b"".join(of_file) for pk, of_file in pieces.items()}

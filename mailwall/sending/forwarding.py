@@ -47,7 +47,8 @@ def complete_bytes(row: Outgoing) -> bytes:
 
 
 def _fetched(sender: User, message_id: int, attachment_id: int) -> DraftFile:
-    raw = mailstore_hooks.read_attachment(sender, message_id, attachment_id, limit_bytes=2 * rules.MAX_FILES_BYTES)
+    limit_bytes = 2 * rules.MAX_FILES_BYTES
+    raw = mailstore_hooks.read_attachments(sender, message_id, [attachment_id], limit_bytes=limit_bytes)[attachment_id]
     attachment = Attachment.objects.get(pk=attachment_id)
     return DraftFile(
         filename=attachment.filename,

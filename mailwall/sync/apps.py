@@ -12,4 +12,4 @@ class SyncConfig(AppConfig):
         from mailwall.mailstore import hooks  # noqa: PLC0415 -- models exist only now
         from mailwall.sync import attachments  # noqa: PLC0415
 
-        hooks.on_attachment_asked(attachments.read_attachment)
+        hooks.on_attachments_asked(attachments.read_attachments)

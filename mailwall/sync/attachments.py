@@ -12,6 +12,7 @@ import logging
 import zipfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.db import transaction
 
@@ -37,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 3600.0  # a server that drips may not hold one of the two places for longer
 
+_Piece = TypeVar("_Piece")
 Produce = Callable[[ImapSession, int], Iterator[bytes]]
 
 
@@ -68,9 +70,23 @@ def open_attachment(viewer: User, message_id: int, attachment_id: int) -> Downlo
     )
 
 
-def read_attachment(viewer: User, message_id: int, attachment_id: int) -> Generator[bytes, None, None]:
-    """The bytes of open_attachment, for rooms that do not know this one (mailstore.hooks). Raises as it does."""
-    yield from open_attachment(viewer, message_id, attachment_id).chunks
+def read_attachments(
+    viewer: User, message_id: int, attachment_ids: Sequence[int]
+) -> Generator[tuple[int, bytes], None, None]:
+    """(id, piece of the decoded bytes) of several attachments of a mail, over one connection, for rooms that do not
+    know this one (mailstore.hooks). Raises as open_attachment."""
+    message = _message(viewer, message_id)
+    wanted = list(Attachment.objects.filter(message=message, pk__in=attachment_ids))
+    if len(wanted) < len(set(attachment_ids)):
+        raise NoSuchFile
+
+    def pieces(session: ImapSession, uid: int) -> Iterator[tuple[int, bytes]]:
+        for attachment in wanted:
+            for chunk in _file(session, uid, message, attachment):
+                yield attachment.pk, chunk
+
+    with contextlib.closing(_connected(message.account, lambda session: _find(session, message), pieces)) as found:
+        yield from found
 
 
 def open_original(viewer: User, message_id: int) -> Download:
@@ -136,7 +152,11 @@ def _resumed(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield from chunks
 
 
-def _connected(account: EmailAccount, find: Callable[[ImapSession], int], produce: Produce) -> Iterator[bytes]:
+def _connected(
+    account: EmailAccount,
+    find: Callable[[ImapSession], int],
+    produce: Callable[[ImapSession, int], Iterator[_Piece]],
+) -> Generator[_Piece, None, None]:
     with download_slot(account.pk):
         try:
             with open_session(connection.imap_settings(account), job_deadline_seconds=DEADLINE_SECONDS) as session:

@@ -19,7 +19,7 @@ from mailwall.mailstore.models import Attachment, Message, MessageBody, Particip
 from mailwall.mime.types import Address
 from mailwall.team.models import User
 from mailwall.wall import rules
-from mailwall.wall.models import Note, Post
+from mailwall.wall.models import Note, PictureSender, Post
 
 MAX_LIST_TEXT_BYTES = 65_536
 
@@ -35,7 +35,10 @@ class Seer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageCard:
-    """A message with all that a screen or an answer shows of it. bcc: only for the account's owner."""
+    """A message with all that a screen or an answer shows of it. bcc: only for the account's owner.
+
+    shows_pictures: the viewer always wants to see what this sender shows.
+    """
 
     message: Message
     from_: Address | None
@@ -48,6 +51,7 @@ class MessageCard:
     text_truncated: bool
     has_html: bool
     has_pictures: bool
+    shows_pictures: bool
     attachments: list[Attachment]
     contacts: list[assignment.ContactOfMessage]
     seers: list[Seer]
@@ -138,6 +142,7 @@ def message_cards(viewer: User, ids: Sequence[int], *, whole_text: bool = False)
     attachments: dict[int, list[Attachment]] = defaultdict(list)
     for attachment in Attachment.objects.filter(message__in=ids).order_by("position", "id"):
         attachments[attachment.message_id].append(attachment)
+    wanting = _senders_with_pictures(viewer, people, texts)
     contacts = assignment.contacts_of(list(ids))
     seers = seers_of({message.account_id: message.account for message in messages.values()})
     cards: dict[int, MessageCard] = {}
@@ -157,6 +162,7 @@ def message_cards(viewer: User, ids: Sequence[int], *, whole_text: bool = False)
             text_truncated=body.is_cut,
             has_html=body.has_html,
             has_pictures=body.has_pictures,
+            shows_pictures=body.has_pictures and bool(senders) and senders[0].address in wanting,
             attachments=attachments[pk],
             contacts=contacts.get(pk, []),
             seers=[seer for seer in seers[message.account_id] if seer.rule == "owner" or not message.only_owner],
@@ -174,6 +180,18 @@ def _participants(ids: Sequence[int]) -> dict[int, dict[str, list[Address]]]:
     for message_id, role, name, address in rows:
         people[message_id][role].append(Address(name=name, address=address))
     return people
+
+
+def _senders_with_pictures(
+    viewer: User, people: Mapping[int, Mapping[str, list[Address]]], texts: Mapping[int, _Body]
+) -> set[str]:
+    """First senders of mails with pictures whose pictures the viewer always wants to see."""
+    senders = [people.get(pk, {}).get(ParticipantRole.FROM, [])[:1] for pk, body in texts.items() if body.has_pictures]
+    addresses = {sender.address for first in senders for sender in first}
+    if not addresses:
+        return set()
+    wanted = PictureSender.objects.filter(user=viewer, address__in=addresses)
+    return set(wanted.values_list("address", flat=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Browser door: what the owner of an account does with a message: narrow its thread, remove it; both can be undone."""
+"""Browser door: deeds on a message. Its owner narrows its thread or removes it, both can be undone; everybody chooses
+whose pictures show."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_POST
 from mailwall.mailstore import services as mailstore
 from mailwall.mailstore.errors import MessageNotFound
 from mailwall.team.models import User
-from mailwall.wall import queries
+from mailwall.wall import pictures, queries
 from mailwall.wall.requests import MAX_ID, SignedIn
 
 
@@ -63,6 +64,31 @@ def restore(request: SignedIn, message_id: int) -> HttpResponse:
         return response
     messages.success(request, _("The message is back."))
     return redirect("wall:message", message_id)
+
+
+@login_required
+@require_POST
+def always_show_pictures(request: SignedIn, message_id: int) -> HttpResponse:
+    """Show the pictures of this mail, and of all mail from its sender, without being asked."""
+    return _choose_pictures(request, message_id, pictures.always_show)
+
+
+@login_required
+@require_POST
+def show_pictures_on_request(request: SignedIn, message_id: int) -> HttpResponse:
+    """Take back always_show_pictures()."""
+    return _choose_pictures(request, message_id, pictures.show_on_request)
+
+
+def _choose_pictures(request: SignedIn, message_id: int, choose: Callable[[User, str], None]) -> HttpResponse:
+    sender = queries.message_card(request.user, min(message_id, MAX_ID)).from_
+    if sender is None:
+        raise Http404
+    choose(request.user, sender.address)
+    if not request.htmx:
+        return redirect("wall:message", message_id)
+    context = {"message": queries.message_card(request.user, message_id), "is_whole": request.GET.get("whole") == "1"}
+    return render(request, "wall/_body.html", context)
 
 
 def _change_thread(

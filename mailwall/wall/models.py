@@ -1,4 +1,4 @@
-"""The tables of notes, and of posts that higher rooms tell."""
+"""The tables of notes, of posts that higher rooms tell, and of whose pictures somebody always wants to see."""
 
 from __future__ import annotations
 
@@ -58,3 +58,16 @@ class Post(models.Model):
 
     def __str__(self) -> str:
         return f"post {self.pk}"
+
+
+class PictureSender(models.Model):
+    """An address whose pictures a user wants to see without being asked. address: as fold_address() gives it."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    address = models.CharField(max_length=320)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "address"], name="picture_sender_once")]
+
+    def __str__(self) -> str:
+        return f"picture sender {self.pk}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,7 +22,7 @@ from mailwall.contacts import queries as contacts
 from mailwall.contacts.queries import ContactFilter
 from mailwall.mailstore.models import Direction
 from mailwall.mime.html import clean_html
-from mailwall.wall import queries, results, rules
+from mailwall.wall import pictures, queries, results, rules
 from mailwall.wall.queries import MailFilter
 from mailwall.wall.requests import (
     MAX_ID,
@@ -138,27 +137,30 @@ def show_body(request: SignedIn, message_id: int) -> HttpResponse:
     return render(request, "wall/_body.html", context)
 
 
-_IMAGE = re.compile(r"<img [^<>]*>")
-
-
 @login_required
 @require_safe
 @xframe_options_sameorigin
 def show_frame(request: SignedIn, message_id: int) -> HttpResponse:
     """The cleaned HTML of a message for a sandboxed frame: a document that runs nothing and, unless ?images=1, asks
-    no server for anything."""
+    no server for anything. With ?images=1 the pictures that lie in the mail are fetched from the mail server."""
     source = queries.received_html(request.user, _checked(message_id))
     with_images = request.GET.get("images") == "1"
     cleaned = clean_html(source, fold_quotes=True)
     if request.GET.get("open") == "1":
         cleaned = cleaned.replace('<details class="quoted">', '<details class="quoted" open>')
+    problem = ""
     if with_images:
-        cleaned = _IMAGE.sub(lambda image: image[0].replace(" data-remote-src=", " src="), cleaned)
+        cleaned, problem = pictures.with_attached(request.user, message_id, pictures.with_remote(cleaned))
     title = _("The message")
     response = render(
         request,
         "wall/frame.html",
-        {"html": mark_safe(cleaned), "title": title, "is_simple": rules.is_simple_html(cleaned)},  # noqa: S308 -- cleaned
+        {
+            "html": mark_safe(cleaned),  # noqa: S308 -- cleaned
+            "title": title,
+            "problem": problem,
+            "is_simple": rules.is_simple_html(cleaned),
+        },
     )
     response["Referrer-Policy"] = "no-referrer"
     response["Cross-Origin-Opener-Policy"] = "same-origin"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django import template
 from django.urls import NoReverseMatch, reverse
@@ -35,6 +36,14 @@ def frame_height(message: MessageCard, is_whole: object = None) -> int:
     """The height attribute of a mail's frame: its folded quotes take no room."""
     written, _quoted = split_quoted(message.text)
     return rules.frame_height(written or message.text, is_whole=bool(is_whole)) + (40 if _quoted else 0)
+
+
+@register.simple_tag
+def frame_url(message: MessageCard, with_images: object = None, is_open: object = None) -> str:
+    """Where the frame of a mail shows it. is_open: with its quotes unfolded, for a hit may lie in them."""
+    shown = {"images": with_images or message.shows_pictures, "open": is_open}
+    query = urlencode({name: 1 for name, is_wanted in shown.items() if is_wanted})
+    return reverse("wall:frame", args=[message.id]) + (f"?{query}" if query else "")
 
 
 @register.simple_tag
