@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import socket
 import ssl
 import time
@@ -10,13 +12,14 @@ from collections.abc import Sequence
 
 from mailwall.net import errors, guard
 from mailwall.net.guard import CheckedAddress
-from mailwall.net.types import ServerSettings
+from mailwall.net.types import NetworkPolicy, ServerSettings
 
 _NAME_MISMATCH = {62, 63, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, …_EMAIL_…, …_IP_ADDRESS_…
 _EXPIRED, _NOT_YET_VALID = 10, 9
 _PLAIN_PORT_REASONS = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST", "UNKNOWN_PROTOCOL")
 _TOO_OLD_REASONS = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION")
 _NAMING_TIMEOUT_SECONDS = 3.0
+_AUTHORITIES_SECONDS = 3600  # after which the system's authorities are read again
 
 
 def dial(settings: ServerSettings, *, timeout_seconds: float | None = None) -> socket.socket:
@@ -67,7 +70,7 @@ def wrap_tls(sock: socket.socket, settings: ServerSettings, *, timeout_seconds: 
     budget = settings.connect_timeout_seconds if timeout_seconds is None else timeout_seconds
     sock.settimeout(budget)
     try:
-        secured = tls_context(settings).wrap_socket(sock, server_hostname=_tls_name(settings.host))
+        secured = _shared_context(settings).wrap_socket(sock, server_hostname=_tls_name(settings.host))
     except OSError as error:
         sock.close()
         raise tls_failed(error, settings, budget) from error
@@ -76,12 +79,24 @@ def wrap_tls(sock: socket.socket, settings: ServerSettings, *, timeout_seconds: 
 
 
 def tls_context(settings: ServerSettings) -> ssl.SSLContext:
-    """A verifying context: the system's authorities and the policy's own."""
+    """A verifying context of the caller's own: the system's authorities and the policy's own."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.policy.ca_file:
         context.load_verify_locations(cafile=settings.policy.ca_file)
     return context
+
+
+def _shared_context(settings: ServerSettings) -> ssl.SSLContext:
+    """As tls_context(), made once for all connections: reading the authorities costs more than a poll."""
+    ca_file = settings.policy.ca_file
+    changed_ns = os.stat(ca_file).st_mtime_ns if ca_file else 0
+    return _context_of(ca_file, changed_ns, int(time.monotonic() / _AUTHORITIES_SECONDS))
+
+
+@functools.lru_cache(maxsize=4)
+def _context_of(ca_file: str, _changed_ns: int, _hour: int) -> ssl.SSLContext:
+    return tls_context(ServerSettings(host="", port=0, policy=NetworkPolicy(ca_file=ca_file)))
 
 
 def tls_failed(failure: OSError, settings: ServerSettings, waited_seconds: float) -> errors.DialError:

@@ -76,6 +76,18 @@ def secured(settings: ServerSettings) -> ssl.SSLSocket:
     return dial.wrap_tls(dial.dial(settings), settings)
 
 
+def test_authorities_are_read_once_and_again_when_their_file_changes(serve, authority: Authority, tmp_path) -> None:
+    port, ca_file = serve(authority.issue("127.0.0.1")), tmp_path / "ca.pem"
+    ca_file.write_bytes(authority.ca_file.read_bytes())
+    first, second = (secured(settings_for(port, str(ca_file))) for _ in range(2))
+    assert first.context is second.context
+    other = tmp_path / "other"
+    other.mkdir()
+    ca_file.write_bytes(Authority(other).ca_file.read_bytes())
+    with pytest.raises(errors.TlsUnknownAuthority):
+        secured(settings_for(port, str(ca_file)))
+
+
 def test_trusted_certificate_is_accepted(serve, authority: Authority) -> None:
     port = serve(authority.issue("127.0.0.1"))
     with secured(settings_for(port, str(authority.ca_file))) as sock:
