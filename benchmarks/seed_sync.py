@@ -1,5 +1,5 @@
 """The installation under test: `seed` a user, an account, 500 contacts; `seed-idle` many accounts; `synchronise`;
-`poll` so many times; `poll-kept` on one connection; `count`."""
+`poll` so many times; `poll-kept` on a connection that is kept; `count`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ django.setup()
 from django.db import connection  # noqa: E402 -- needs the line above
 
 from mailwall.contacts.models import Contact, ContactAddress  # noqa: E402
-from mailwall.email_accounts.connection import imap_settings  # noqa: E402
+from mailwall.email_accounts import kept  # noqa: E402
 from mailwall.email_accounts.models import EmailAccount  # noqa: E402
-from mailwall.imap.session import open_session  # noqa: E402
 from mailwall.mailstore import search_index  # noqa: E402
 from mailwall.mailstore.models import Message  # noqa: E402
-from mailwall.sync import folders, services  # noqa: E402
+from mailwall.sync import services  # noqa: E402
 from mailwall.sync.models import Folder  # noqa: E402
 from mailwall.team.models import User  # noqa: E402
 from mailwall.web import secrets  # noqa: E402
@@ -62,12 +61,10 @@ def poll(times: int) -> None:
 
 
 def poll_kept(times: int) -> None:
-    """What a poll asks, on a connection that is open already."""
-    account = EmailAccount.objects.get()
-    names = [bytes(folder.raw_name) for folder in folders.to_read(account.pk)]
-    with open_session(imap_settings(account)) as session:
-        for _ in range(times):
-            session.status(names)
+    """The same in a process that keeps its connections, as workers do."""
+    kept.start(10)
+    poll(times)
+    kept.stop()
 
 
 def seed_idle(port: int, number: int, password: str) -> None:

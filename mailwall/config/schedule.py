@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
 from mailwall.assignment import tasks as assignment_tasks
+from mailwall.email_accounts import kept
 from mailwall.health import beats, tallies
 from mailwall.sending import tasks as sending_tasks
 from mailwall.sequences import tasks as sequence_tasks
@@ -40,6 +41,7 @@ def entries() -> list[Entry]:
         Entry("synchronise due accounts", tick_seconds, sync_tasks.tick, busy_seconds=1.0),
         Entry("review unassigned messages", 20.0, assignment_tasks.review_if_due),
         Entry("run due steps of sequences", 3.0, sequence_tasks.tick),
+        Entry("hang up what is not wanted", 3.0, kept.tidy),
         Entry("drop old runs", 3600.0, sync_tasks.tidy),
         Entry("deliver due mail", sending_tasks.TICK_SECONDS, sending_tasks.tick),
         Entry("tidy the outbox", sending_tasks.TIDY_SECONDS, sending_tasks.tidy),

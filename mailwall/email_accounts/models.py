@@ -54,6 +54,10 @@ class EmailAccountQuerySet(models.QuerySet["EmailAccount"]):
         """Accounts that are connected now; removed ones stay as rows while their messages are kept."""
         return self.filter(removed_at__isnull=True)
 
+    def connecting(self) -> EmailAccountQuerySet:
+        """Connected accounts whose owner is not switched off: nothing connects for the others."""
+        return self.connected().filter(owner__is_active=True)
+
     def due(self, now: datetime) -> EmailAccountQuerySet:
         """Accounts whose next synchronisation has come and that no worker holds."""
         return self.connected().filter(

@@ -158,6 +158,11 @@ def after_success(standing: Standing, *, now: datetime, interval: timedelta) -> 
     )
 
 
+def places_of_host(connections: int, *, for_person: bool) -> int:
+    """How many of the connections to one mail host may be used; a fifth, one at least, is for what people wait for."""
+    return connections if for_person else max(1, connections - max(1, connections // 5))
+
+
 def import_since(text: str | None, *, zone: tzinfo, now: datetime, window_days: int) -> datetime:
     """From when on messages are imported, in UTC.
 

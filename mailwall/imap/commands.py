@@ -32,7 +32,13 @@ class Commands:
         self.wire = wire
         self._count = 0
         self._open: set[bytes] = set()
+        self._ahead: list[bytes] = []
         self.leaving = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every command has been answered."""
+        return not self._open
 
     def start(self, command: bytes) -> bytes:
         """Send one command without waiting; gives its tag."""
@@ -41,14 +47,19 @@ class Commands:
     def start_all(self, commands: Iterable[bytes]) -> list[bytes]:
         """Send several commands in one go; gives their tags."""
         tags, lines = [], []
-        for command in commands:
+        ahead, self._ahead = self._ahead, []
+        for command in (*ahead, *commands):
             self._count += 1
             tag = b"w%d" % self._count
             tags.append(tag)
             lines.append(b"%b %b\r\n" % (tag, command))
         self.wire.send(b"".join(lines))
         self._open.update(tags)
-        return tags
+        return tags[len(ahead) :]
+
+    def put_ahead(self, command: bytes) -> None:
+        """Send it with the next command, in one go; nobody waits for its answer."""
+        self._ahead = [command]
 
     def next(self) -> Response | Completion:
         """The next answer: untagged as it is, tagged as Completion. Raises ImapError when the server hangs up."""

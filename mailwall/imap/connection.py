@@ -12,6 +12,7 @@ from mailwall.imap.commands import Commands
 from mailwall.imap.errors import ImapError
 from mailwall.imap.wire import Wire
 
+SIGN_OF_LIFE_SECONDS = 5.0
 _GOODBYE_SECONDS = 2.0
 
 
@@ -22,6 +23,7 @@ class Connection:
         self.wire = wire
         self.capabilities = capabilities
         self.batches_in_flight = 4
+        self.has_open_folder = False
         self._commands = Commands(wire)
 
     def __enter__(self) -> Self:
@@ -46,6 +48,46 @@ class Connection:
         with contextlib.suppress(ImapError):
             self._commands.run(b"LOGOUT")
         self.wire.close()
+
+    def hang_up(self) -> None:
+        """Say goodbye, wait for no answer, and hang up. Again does nothing."""
+        if not self.wire.closed:
+            self.wire.set_job_deadline(_GOODBYE_SECONDS)
+            with contextlib.suppress(ImapError):
+                self._commands.start(b"LOGOUT")
+            self.wire.close()
+
+    def rest(self) -> bool:
+        """Get ready to be kept: no folder open, no answer left to come. False: it cannot be. Raises ImapError."""
+        if self.closed or not self._commands.is_idle:
+            return False
+        if self.has_open_folder:
+            if "UNSELECT" not in self.capabilities:  # RFC 3691; CLOSE would expunge, were the folder not read-only
+                return False
+            self._commands.run_ok(b"UNSELECT")
+            self.has_open_folder = False
+        self.wire.set_job_deadline(None)
+        return self.is_quiet
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether a connection at rest still lives and nothing has come on it: most often that is a goodbye."""
+        with contextlib.suppress(ImapError):
+            self.wire.receive_available()
+        return not self.closed and not self.wire.pending_bytes
+
+    def wake(self, *, job_deadline_seconds: float) -> bool:
+        """Use a connection at rest again; costs no round trip. False: it is gone.
+
+        NOOP goes ahead of the first command, so that the server tells how things stand now. The first answer must come
+        soon: a router may have forgotten the connection, and nobody tells.
+        """
+        if not self.is_quiet:
+            return False
+        self.wire.set_job_deadline(job_deadline_seconds)
+        self.wire.expect_sign_of_life(SIGN_OF_LIFE_SECONDS)
+        self._commands.put_ahead(b"NOOP")
+        return True
 
     def noop(self) -> None:
         """Ask whether the connection still lives. Raises ImapError when not."""

@@ -79,12 +79,14 @@ class Selecting(Searching):
             name = quoted(raw_name)
         except ValueError:
             raise ImapFolderGone(ImapFolderGone.MSGID) from None
+        self.has_open_folder = False  # a refused EXAMINE closes what was open (RFC 3501 §6.3.1)
         done = self._commands.run(b"EXAMINE " + name + (b" (CONDSTORE)" if self._has_condstore else b""), take)
         if done.status != "OK":
             refusal = self._commands.refused(done)
             if isinstance(refusal, ImapBusy):
                 raise refusal
             raise ImapFolderGone(ImapFolderGone.MSGID, details=masked(done.words, self.wire.settings))
+        self.has_open_folder = True
         if b"UIDVALIDITY" not in numbers:
             raise self._commands.refused(Completion(done.tag, "BAD", "no UIDVALIDITY"))
         if b"UIDNEXT" not in numbers:  # RFC 2060 servers

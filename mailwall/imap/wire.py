@@ -35,6 +35,11 @@ class Wire:
         self._buffer = bytearray()
         self._start = 0
         self._job_deadline = None if job_deadline_seconds is None else time.monotonic() + job_deadline_seconds
+        self._sign_of_life_seconds: float | None = None
+
+    def expect_sign_of_life(self, seconds: float) -> None:
+        """The next bytes must come within so many seconds, whatever the read timeout."""
+        self._sign_of_life_seconds = seconds
 
     def set_job_deadline(self, seconds: float | None) -> None:
         """From now on all of it may take so long; None: no limit."""
@@ -134,6 +139,8 @@ class Wire:
             del self._buffer[: self._start]
             self._start = 0
         allowed = self.read_timeout_seconds + got / _SLOWEST_BYTES_PER_SECOND
+        if self._sign_of_life_seconds is not None:
+            allowed = min(allowed, self._sign_of_life_seconds)
         try:
             self.sock.settimeout(self._patience(begin + allowed - time.monotonic()))
             count = self._take(_CHUNK_BYTES)
@@ -147,6 +154,7 @@ class Wire:
             self.close()
             raise ImapUnreachable(ImapUnreachable.MSGID_LOST, {"host": self.settings.host})
         self.received_bytes += len(raw)
+        self._sign_of_life_seconds = None
         self._buffer += raw
         return len(raw)
 

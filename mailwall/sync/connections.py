@@ -18,7 +18,7 @@ def download_slot(account_id: int, *, wait_seconds: float = WAIT_SECONDS) -> Ite
     :raises MailServerTimeout: none became free in time.
     """
     try:
-        with places.place(account_id, wait_seconds=wait_seconds):
+        with places.place(account_id, wait_seconds=wait_seconds, for_person=True):
             yield
     except places.NoPlace as error:
         raise MailServerTimeout(MailServerTimeout.MSGID_QUEUE) from error

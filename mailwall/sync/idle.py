@@ -32,6 +32,7 @@ LOOK_EVERY_SECONDS = 5.0
 CONNECT_THREADS = 8
 CONNECT_SECONDS = 60.0  # from dialling to idling: a server that drips may not hold a thread
 AFTER_OTHERS_SECONDS = 3.0
+GIVE_WAY_AFTER_SECONDS = 0.3
 QUIET_SECONDS = 1.0  # news of one account within it are one word
 RETRY_SECONDS = (30.0, 120.0, 600.0, 1800.0)
 WITHOUT_IDLE_SECONDS = 24 * 3600.0
@@ -141,8 +142,12 @@ class Watcher:
     # -- one account
 
     def _give_way(self, now: float) -> None:
-        """Hang up where somebody needs the connection; listening goes on when they are done."""
-        for account_id in places.wanted() & self._watched.keys():
+        """Hang up where somebody needs the connection; listening goes on when they are done.
+
+        Connections at rest (email_accounts.kept) go first, so a wish counts when it is a moment old.
+        """
+        lacking = {lack.account_id for lack in places.wanted(for_seconds=GIVE_WAY_AFTER_SECONDS)}
+        for account_id in lacking & self._watched.keys():
             watched = self._watched[account_id]
             if watched.idle is not None and not watched.busy:
                 self._drop(watched)

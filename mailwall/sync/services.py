@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from mailwall.email_accounts import connection, leases, places
+from mailwall.email_accounts import leases, places
 from mailwall.email_accounts import services as account_services
+from mailwall.email_accounts.lines import Line
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.errors import MailwallError
 from mailwall.imap.errors import ImapUnreachable
-from mailwall.imap.session import ImapSession, open_session
-from mailwall.net.types import ServerSettings
+from mailwall.imap.session import ImapSession
 from mailwall.sync import backfill, folders, rules, runs
 from mailwall.sync.batches import Work
 from mailwall.sync.models import SyncRun
@@ -35,8 +35,11 @@ logger = logging.getLogger(__name__)
 SLICE_SECONDS = 30.0
 SLICE_MESSAGES = 500
 JOB_DEADLINE_SECONDS = 100.0  # of one connection; with the wait for its place less than a lease, renewed before each
-PLACE_SECONDS = 10.0
-AGAIN_WITHIN = timedelta(seconds=10)  # when downloads had all connections of the account
+PLACE_SECONDS, PERSON_WAITS_SECONDS = (
+    2.0,
+    10.0,
+)  # for a connection that others have; then later, so that a thread is free
+AGAIN_WITHIN = timedelta(seconds=5)
 NEXT_SLICE_WITHIN = timedelta(seconds=30)  # when the task that continues got lost, the tick finds the account
 
 _POLL_SECONDS = (0.05, 0.5)
@@ -89,7 +92,8 @@ def sync_account(
         complete = _take_turn(work, turn)
         return _end_well(work, turn, started_at=started_at, complete=complete)
     except places.NoPlace:
-        leases.release_lease(account_id, token, clock.now() + AGAIN_WITHIN)
+        again_at = clock.now() + AGAIN_WITHIN if account.state == State.ACTIVE else None
+        leases.release_lease(account_id, token, again_at)
         return SyncOutcome(account_id=account_id, state="busy", new=turn.counts.new, assigned=turn.counts.assigned)
     except leases.LeaseLost:
         logger.warning("lease was lost", extra={"account_id": account_id})
@@ -104,37 +108,44 @@ def sync_account(
 def _take_turn(work: Work, turn: Turn) -> bool:
     """Pass until nobody waits: who asks during a pass must see what was there before the click. True: all done.
 
-    Each pass has a session of its own, for a server may tell old numbers of a folder that is open (RFC 9051 §6.3.11).
+    Each pass begins with no folder open, for a server may tell old numbers of one that is (RFC 9051 §6.3.11).
     """
-    server = connection.imap_settings(work.account)
-    list_folders = _must_list_folders(work.account)
-    complete = _pass(server, work, turn, list_folders=list_folders)
+    for_person = runs.has_open(work.account.pk)
+    list_folders = for_person or _must_list_folders(work.account)
+    complete = _pass(work, turn, list_folders=list_folders, for_person=for_person)
     while complete and runs.has_waiting(work.account.pk) and not turn.is_over:
-        complete = _pass(server, work, turn, list_folders=False)
+        complete = _pass(work, turn, list_folders=False, for_person=True)
     return complete
 
 
-def _pass(server: ServerSettings, work: Work, turn: Turn, *, list_folders: bool) -> bool:
-    """Connect and pass once; a connection that was cut while reading is made once more."""
+def _pass(work: Work, turn: Turn, *, list_folders: bool, for_person: bool) -> bool:
+    """Connect and pass once. What was cut while reading is done once more; a kept connection may have died before."""
     runs.begin_pass(work.account.pk)
-    for attempt in (1, 2):
-        signed_in = False
+    cut = anew = False
+    while True:
         leases.fence(work.account.pk, work.token)  # each connection has a whole lease before it
+        wait_seconds = PERSON_WAITS_SECONDS if for_person else PLACE_SECONDS
+        line = Line(
+            account=work.account,
+            job_seconds=JOB_DEADLINE_SECONDS,
+            wait_seconds=wait_seconds,
+            for_person=for_person,
+            anew=anew,
+        )
         try:
-            with (
-                places.place(work.account.pk, wait_seconds=PLACE_SECONDS),
-                open_session(server, job_deadline_seconds=JOB_DEADLINE_SECONDS) as session,
-            ):
-                signed_in = True
+            with line as session:
                 complete = Pass(session, work, turn, now=clock.now()).run(list_folders=list_folders)
                 turn.more_history = complete and _fetch_history(session, work, turn)
-                return complete
+            return complete
         except MailwallError as error:
-            error.stage = "read" if signed_in else ""
-            if not signed_in or attempt == 2 or not isinstance(error, ImapUnreachable):
+            error.stage = "read" if line.signed_in else ""
+            anew = True
+            if line.slept_too_long:
+                continue
+            if not line.signed_in or cut or not isinstance(error, ImapUnreachable):
                 raise
+            cut = True
             logger.info("connection was cut, one more try", extra={"account_id": work.account.pk})
-    return False
 
 
 def _fetch_history(session: ImapSession, work: Work, turn: Turn) -> bool:
@@ -146,9 +157,9 @@ def _fetch_history(session: ImapSession, work: Work, turn: Turn) -> bool:
 
 
 def _must_list_folders(account: EmailAccount) -> bool:
-    """Once an hour, and whenever somebody waits: a folder may have come, gone, or changed its name."""
+    """Once an hour, besides whenever somebody waits: a folder may have come, gone, or changed its name."""
     last = account.last_synchronized_at
-    if last is None or runs.has_open(account.pk) or not folders.to_read(account.pk):
+    if last is None or not folders.to_read(account.pk):
         return True
     return last.replace(minute=0, second=0, microsecond=0) != clock.now().replace(minute=0, second=0, microsecond=0)
 

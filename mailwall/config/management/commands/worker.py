@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import logging
 import os
@@ -22,6 +23,7 @@ from huey.consumer import Consumer
 
 from mailwall import queue
 from mailwall.config import schedule
+from mailwall.email_accounts import kept
 from mailwall.health import beats
 from mailwall.operations import running
 from mailwall.sync import idle
@@ -55,6 +57,7 @@ class Command(BaseCommand):
         _import_tasks()
         signal.signal(signal.SIGTERM, lambda *_: queue.stopping.set())
         signal.signal(signal.SIGINT, lambda *_: queue.stopping.set())
+        _keep_connections()
         consumers = []
         if options["queue"] in ("fast", "all"):
             consumers.append(_consumer(queue.fast, concurrency, max_delay=0.2))
@@ -90,6 +93,16 @@ def _import_tasks() -> None:
             except ModuleNotFoundError as error:
                 if error.name != f"{app.name}.tasks":
                     raise
+
+
+def _keep_connections() -> None:
+    """Between two synchronisations of an account, when they come soon enough."""
+    often = settings.SYNC_INTERVAL_SECONDS < kept.IDLE_SECONDS
+    seconds = min(kept.IDLE_SECONDS, 2 * settings.SYNC_INTERVAL_SECONDS + 60)
+    keeper = kept.start(settings.KEPT_CONNECTIONS if often else 0, idle_seconds=seconds)
+    if keeper is not None:
+        watch = functools.partial(kept.watch, keeper, stopping=queue.stopping.wait)
+        threading.Thread(target=watch, name="kept", daemon=True).start()
 
 
 def _watch() -> None:
