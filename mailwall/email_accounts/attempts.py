@@ -6,6 +6,7 @@ Called by services; every write carries the lease's token, so that an overtaken 
 from __future__ import annotations
 
 import logging
+import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,22 +29,23 @@ class Attempt:
     next_sync_at: datetime | None
 
 
-def record_success(account_id: int, token: str | None, now: datetime) -> Attempt | None:
+def record_success(account_id: int, token: str | None, now: datetime, *, news: bool = False) -> Attempt | None:
     """Note a success: no failed attempts, no error, `needs_sign_in` and `deactivated` become active again.
 
-    token: the lease's, None when no lease is held. None when the lease is another's by now: nothing was written.
+    token: the lease's, None when no lease is held. news: it brought new messages, so that the next one comes sooner.
+    None when the lease is another's by now: nothing was written.
     """
     with transaction.atomic():
         account = _locked(account_id, token)
         if account is None:
             return None
         before = account.state
-        interval = timedelta(seconds=settings.SYNC_INTERVAL_SECONDS)
-        _apply(account, rules.after_success(_standing(account), now=now, interval=interval))
+        account.last_news_at = now if news else account.last_news_at
+        _apply(account, rules.after_success(_standing(account), now=now, interval=_interval(account, now)))
         account.last_error_message, account.last_error_msgid, account.last_error_params = "", "", {}
         account.last_synchronized_at = now
         account.deactivated_at = None
-        account.save(update_fields=[*_WRITTEN, "last_synchronized_at"])
+        account.save(update_fields=[*_WRITTEN, "last_synchronized_at", "last_news_at"])
         if before == State.DEACTIVATED:
             notices.tell_reactivated(account)
     _settle_default(account, before)
@@ -80,6 +82,13 @@ def record_failure(account_id: int, token: str | None, error: MailwallError, now
     _settle_default(account, before)
     logger.info("attempt failed", extra={"account_id": account_id, "code": error.code, "state": account.state})
     return _attempt(account)
+
+
+def _interval(account: EmailAccount, now: datetime) -> timedelta:
+    longest = timedelta(seconds=settings.SYNC_INTERVAL_SECONDS)
+    quiet = None if account.last_news_at is None else now - account.last_news_at
+    share = random.random()  # noqa: S311 -- spreads the load, guards nothing
+    return rules.spread(rules.poll_interval(quiet, longest), share, first=account.last_synchronized_at is None)
 
 
 def _settle_default(account: EmailAccount, before: str) -> None:

@@ -86,6 +86,13 @@ class AccountDeactivated(AccountError):
     MSGID = _("This account is deactivated. Reactivate it first.")
 
 
+class OwnerSwitchedOff(AccountError):
+    """Nothing connects for a user who is switched off."""
+
+    code = "owner_deactivated"
+    MSGID = _("The owner of this account is deactivated, so nothing connects to it.")
+
+
 class AccountNotActive(AccountError):
     """An account that does not run by itself cannot be paused."""
 

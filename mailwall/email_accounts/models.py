@@ -60,13 +60,13 @@ class EmailAccountQuerySet(models.QuerySet["EmailAccount"]):
 
     def due(self, now: datetime) -> EmailAccountQuerySet:
         """Accounts whose next synchronisation has come and that no worker holds."""
-        return self.connected().filter(
+        return self.connecting().filter(
             Q(lease_until__isnull=True) | Q(lease_until__lt=now), state=State.ACTIVE, next_sync_at__lte=now
         )
 
     def probe_due(self, now: datetime) -> EmailAccountQuerySet:
         """Accounts deactivated by network trouble alone whose hourly probe has come; its success reactivates."""
-        return self.connected().filter(
+        return self.connecting().filter(
             Q(lease_until__isnull=True) | Q(lease_until__lt=now),
             state=State.DEACTIVATED,
             only_network_errors=True,
@@ -125,6 +125,7 @@ class EmailAccount(models.Model):
     deactivated_at = models.DateTimeField(null=True, blank=True)
     last_synchronized_at = models.DateTimeField(null=True, blank=True)
     next_sync_at = models.DateTimeField(null=True, blank=True)
+    last_news_at = models.DateTimeField(null=True, blank=True)  # when a synchronisation last brought new messages
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_token = models.CharField(max_length=32, blank=True)
 

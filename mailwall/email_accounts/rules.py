@@ -12,6 +12,8 @@ PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 15))
 PROBE_EVERY = timedelta(hours=1)
 BUSY_COUNTS_ONCE_IN = timedelta(minutes=1)
 EARLIEST_IMPORT_YEAR = 1970
+OFTENEST = 4  # a busy account is asked so many times as often as a quiet one
+SPREAD, FIRST_SPREAD = 0.2, 0.5
 
 #: after these a human must act: nothing connects by itself, so that a mail server does not lock the person out
 SIGN_IN_CODES = frozenset({"imap_login_refused", "secret_unreadable"})
@@ -156,6 +158,25 @@ def after_success(standing: Standing, *, now: datetime, interval: timedelta) -> 
         only_network_errors=True,
         next_sync_at=now + interval if state == ACTIVE else None,
     )
+
+
+def poll_interval(quiet: timedelta | None, longest: timedelta) -> timedelta:
+    """How long until the next synchronisation, by how long ago mail came last: a quarter of it, within bounds.
+
+    Where mail comes, more follows soon: a busy account is asked four times as often, a quiet one (None: never any)
+    after the longest interval and never later.
+    """
+    if quiet is None:
+        return longest
+    return max(longest / OFTENEST, min(longest, quiet / OFTENEST))
+
+
+def spread(interval: timedelta, share: float, *, first: bool = False) -> timedelta:
+    """The interval, up to a fifth shorter, so that accounts added together do not stay together. share: 0 to 1.
+
+    The first time up to a half: they have just been read one after the other.
+    """
+    return interval * (1 - (FIRST_SPREAD if first else SPREAD) * share)
 
 
 def places_of_host(connections: int, *, for_person: bool) -> int:

@@ -160,11 +160,6 @@ def count_uidvalidity_change(changes: int, changed_at: datetime | None, now: dat
     return ValidityChange(changes=recent + 1, paused=recent + 1 >= MAX_UIDVALIDITY_CHANGES_A_DAY)
 
 
-def next_due(now: datetime, interval: timedelta, share: float) -> datetime:
-    """When to synchronise again: the interval, up to a tenth earlier so that accounts spread. share: 0 to 1."""
-    return now + interval * (1 - 0.1 * share)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
     """What a comparison found, of uids up to the cursor.

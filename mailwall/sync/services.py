@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 
 from mailwall.email_accounts import leases, places
 from mailwall.email_accounts import services as account_services
+from mailwall.email_accounts.errors import OwnerSwitchedOff
 from mailwall.email_accounts.lines import Line
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.errors import MailwallError
 from mailwall.imap.errors import ImapUnreachable
 from mailwall.imap.session import ImapSession
-from mailwall.sync import backfill, folders, rules, runs
+from mailwall.sync import backfill, runs
 from mailwall.sync.batches import Work
 from mailwall.sync.models import SyncRun
 from mailwall.sync.passes import Pass
@@ -49,7 +48,8 @@ _POLL_SECONDS = (0.05, 0.5)
 class SyncOutcome:
     """What a call of sync_account did. state: 'done', 'failed', 'busy' (another worker has the account), 'inactive'.
 
-    more: the turn was over before the work; call again. more_history: only a backfill is left for the next turn.
+    more: the turn was over before the work; call again. more_history: only a backfill is left for the next turn. host:
+    the mail host that was asked.
     new, assigned: messages of this call, without those of a backfill.
     """
 
@@ -61,6 +61,7 @@ class SyncOutcome:
     assigned: int = 0
     error_code: str = ""
     error_message: str = ""
+    host: str = ""
 
 
 @logged_as("sync")
@@ -81,9 +82,11 @@ def sync_account(
     token = leases.take_lease(account_id)
     if token is None:
         return SyncOutcome(account_id=account_id, state="busy")
-    account = EmailAccount.objects.get(pk=account_id)
-    if account.state == State.DEACTIVATED and not account.only_network_errors:
+    account = EmailAccount.objects.select_related("owner").get(pk=account_id)
+    if not account.owner.is_active or (account.state == State.DEACTIVATED and not account.only_network_errors):
         leases.release_lease(account_id, token)
+        if not account.owner.is_active and runs.has_open(account_id):
+            runs.fail(account_id, OwnerSwitchedOff(), started_at=clock.now())
         return SyncOutcome(account_id=account_id, state="inactive")
     work = Work(account=account, token=token)
     turn = Turn(seconds=seconds, messages=messages, others_wait=others_wait, stopping=stopping)
@@ -150,16 +153,16 @@ def _pass(work: Work, turn: Turn, *, list_folders: bool, for_person: bool) -> bo
 
 def _fetch_history(session: ImapSession, work: Work, turn: Turn) -> bool:
     """A step of the backfill, while nobody waits; gives whether another can follow."""
-    if turn.is_over or runs.has_open(work.account.pk):
-        return backfill.runnable(work.account.pk, clock.now()) is not None
     wanted = backfill.runnable(work.account.pk, clock.now())
-    return wanted is not None and backfill.take_step(session, work, turn, wanted)
+    if wanted is None or turn.is_over or runs.has_open(work.account.pk):
+        return wanted is not None
+    return backfill.take_step(session, work, turn, wanted)
 
 
 def _must_list_folders(account: EmailAccount) -> bool:
     """Once an hour, besides whenever somebody waits: a folder may have come, gone, or changed its name."""
     last = account.last_synchronized_at
-    if last is None or not folders.to_read(account.pk):
+    if last is None:
         return True
     return last.replace(minute=0, second=0, microsecond=0) != clock.now().replace(minute=0, second=0, microsecond=0)
 
@@ -174,8 +177,8 @@ def _end_well(work: Work, turn: Turn, *, started_at: datetime, complete: bool) -
         unfinished = not complete or runs.has_waiting(account_id)
         next_sync_at = None
         if not unfinished or work.account.failed_attempts or work.account.state not in (State.ACTIVE, State.PAUSED):
-            attempt = account_services.record_success(account_id, work.token, now)
-            next_sync_at = _next_sync_at(attempt, now)
+            attempt = account_services.record_success(account_id, work.token, now, news=bool(counts.new))
+            next_sync_at = attempt.next_sync_at if attempt is not None else None
         if unfinished:
             runs.note_scheduled(account_id, started_at=started_at, new=counts.new, assigned=counts.assigned)
         else:
@@ -190,6 +193,7 @@ def _end_well(work: Work, turn: Turn, *, started_at: datetime, complete: bool) -
     return SyncOutcome(
         account_id=account_id,
         state="done",
+        host=work.account.imap_host,
         more=unfinished,
         more_history=turn.more_history,
         new=counts.new,
@@ -199,13 +203,6 @@ def _end_well(work: Work, turn: Turn, *, started_at: datetime, complete: bool) -
 
 def _soonest(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
-
-
-def _next_sync_at(attempt: account_services.Attempt | None, now: datetime) -> datetime | None:
-    if attempt is None or attempt.next_sync_at is None:
-        return None
-    interval = timedelta(seconds=settings.SYNC_INTERVAL_SECONDS)
-    return rules.next_due(now, interval, random.random())  # noqa: S311 -- spreads the load, guards nothing
 
 
 def _end_badly(work: Work, turn: Turn, error: MailwallError, *, started_at: datetime) -> SyncOutcome:
@@ -218,6 +215,7 @@ def _end_badly(work: Work, turn: Turn, error: MailwallError, *, started_at: date
     return SyncOutcome(
         account_id=account_id,
         state="failed",
+        host=work.account.imap_host,
         new=counts.new,
         assigned=counts.assigned,
         error_code=error.code,

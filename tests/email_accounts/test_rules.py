@@ -105,6 +105,40 @@ def test_whatever_fails_the_count_never_passes_ten_and_ten_means_deactivated(cod
     assert standing.failed_attempts == min(10, len(codes))
 
 
+_longest = st.integers(1, 86_400).map(lambda seconds: timedelta(seconds=seconds))
+_quiet = st.none() | st.timedeltas(min_value=timedelta(days=-1), max_value=timedelta(days=4000))
+
+
+@given(_quiet, _longest, st.floats(0, 1), st.booleans())
+def test_no_account_waits_longer_than_the_interval_or_is_asked_without_pause(quiet, longest, share, first):
+    interval = rules.poll_interval(quiet, longest)
+    assert longest / rules.OFTENEST <= interval <= longest
+    assert interval / 2 <= rules.spread(interval, share, first=first) <= interval
+
+
+@given(_longest, st.timedeltas(timedelta(0), timedelta(days=40)), st.timedeltas(timedelta(0), timedelta(days=40)))
+def test_who_was_quiet_for_longer_is_not_asked_sooner(longest, one, other):
+    shorter, longer = sorted((one, other))
+    assert rules.poll_interval(shorter, longest) <= rules.poll_interval(longer, longest)
+
+
+@given(_longest)
+def test_mail_just_came_means_soon_and_silence_means_the_whole_interval(longest):
+    assert rules.poll_interval(timedelta(0), longest) == longest / rules.OFTENEST
+    assert rules.poll_interval(longest * rules.OFTENEST, longest) == longest == rules.poll_interval(None, longest)
+
+
+def test_accounts_added_together_do_not_stay_together():
+    firsts = {rules.spread(timedelta(seconds=180), number / 10, first=True) for number in range(11)}
+    assert len(firsts) == 11 and max(firsts) - min(firsts) == timedelta(seconds=90)
+
+
+@given(st.integers(2, 10_000))
+def test_people_always_have_a_connection_that_bulk_work_cannot_take(connections):
+    bulk = rules.places_of_host(connections, for_person=False)
+    assert 1 <= bulk < rules.places_of_host(connections, for_person=True) == connections
+
+
 def person(pk: int, role: str = "user") -> SimpleNamespace:
     return SimpleNamespace(pk=pk, role=role)
 

@@ -141,12 +141,6 @@ def test_the_third_uidvalidity_in_a_day_pauses_a_folder():
     assert later == rules.ValidityChange(changes=1, paused=False)
 
 
-@given(st.floats(0, 1), st.integers(1, 86_400))
-def test_jitter_never_makes_the_interval_longer(share, seconds):
-    interval = timedelta(seconds=seconds)
-    assert NOW + interval * 0.89 <= rules.next_due(NOW, interval, share) <= NOW + interval
-
-
 def test_compared_uid_sets_tell_gone_late_and_old_ones():
     found = rules.compare_uids(
         on_server=[1, 2, 3, 5, 6, 9], in_window=[3, 5, 6, 9], placed={3, 4}, noted={5, 7}, high_uid=8

@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         wanted: list[int] = options["account_id"]
         accounts = EmailAccount.objects.connected().order_by("pk")
-        accounts = accounts.filter(pk__in=wanted) if wanted else accounts.exclude(state=State.DEACTIVATED)
+        accounts = accounts.filter(pk__in=wanted) if wanted else accounts.connecting().exclude(state=State.DEACTIVATED)
         ids = list(accounts.values_list("pk", flat=True))
         missing = sorted(set(wanted) - set(ids))
         if missing:
@@ -66,7 +66,7 @@ def _line(outcome: SyncOutcome) -> str:
 def _shape(outcome: SyncOutcome) -> dict[str, object]:
     shape = asdict(outcome)
     shape["id"] = shape.pop("account_id")
-    del shape["more"]
+    del shape["more"], shape["host"]
     code, message = shape.pop("error_code"), shape.pop("error_message")
     shape["error"] = {"code": code, "message": message} if code else None
     return shape
