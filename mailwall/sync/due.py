@@ -24,8 +24,7 @@ def claim_due(now: datetime, limit: int) -> list[int]:
     """Claim accounts whose synchronisation, or hourly probe, is due, and give their ids in a fair order.
 
     Fair: the longest waiting of every mail host first, then the second of every host, and so on; of those that wait
-    longest. A claimed account is
-    due again after the time of a lease, should the queue lose it.
+    longest. A claimed account is due again after the time of a lease, should the queue lose it.
     """
     accounts = EmailAccount.objects
     return _claim(accounts.due(now), now, limit) + _claim(accounts.probe_due(now), now, limit)
@@ -33,8 +32,19 @@ def claim_due(now: datetime, limit: int) -> list[int]:
 
 def make_due(account_id: int, now: datetime) -> bool:
     """Have an active account synchronised as soon as possible. False: it does not connect by itself now."""
-    active = EmailAccount.objects.connected().filter(pk=account_id, state=State.ACTIVE)
+    active = EmailAccount.objects.connecting().filter(pk=account_id, state=State.ACTIVE)
     return active.update(next_sync_at=now) == 1
+
+
+def host_of(account_id: int) -> str:
+    """The account's mail host, '' when there is no such account."""
+    return EmailAccount.objects.filter(pk=account_id).values_list("imap_host", flat=True).first() or ""
+
+
+def put_back(account_id: int, at: datetime) -> None:
+    """Have a claimed account that nobody could work on come again then."""
+    free = EmailAccount.objects.connected().filter(pk=account_id, state=State.ACTIVE, lease_until__isnull=True)
+    free.update(next_sync_at=at)
 
 
 def after_a_clock_jump(now: datetime) -> None:
@@ -51,6 +61,7 @@ def forgotten_downloads(now: datetime) -> list[int]:
     free = Q(account__lease_until__isnull=True) | Q(account__lease_until__lt=now)
     forgotten = SyncRun.objects.filter(
         free,
+        account__owner__is_active=True,
         kind=SyncRun.Kind.MANUAL,
         state__in=(SyncRun.State.WAITING, SyncRun.State.RUNNING),
         requested_at__lt=now - FORGOTTEN_AFTER,

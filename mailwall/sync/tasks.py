@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from functools import partial
 
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, transaction
 from huey import Huey
 from redis.exceptions import RedisError
 
 from mailwall import queue
+from mailwall.email_accounts import rules as account_rules
 from mailwall.sync import due, removal, runs, services
+from mailwall.sync.slow_hosts import SlowHosts
 from mailwall.web import clock
 
 logger = logging.getLogger(__name__)
 
 WAITING_LIMIT = 200  # more would only grow old in the queue; the rest stays due in the database
 PUSH_AGAIN_SECONDS = 2
+#: of this process; the worker says how many threads it has
+slow_hosts = SlowHosts(settings.WORKER_CONCURRENCY)
 MANUAL_SECONDS = 10.0  # what is left after it goes on in `bulk`, so that the next person is served
 
 
@@ -91,7 +97,17 @@ def download_task(account_id: int) -> None:
 @queue.bulk.task()
 def sync_account_task(account_id: int) -> None:
     """What the schedule asks for, and what is left of long imports."""
-    _synchronise(account_id, queue.bulk, seconds=services.SLICE_SECONDS)
+    if not slow_hosts.any:
+        _synchronise(account_id, queue.bulk, seconds=services.SLICE_SECONDS)
+        return
+    host = due.host_of(account_id)
+    if not slow_hosts.enter(host):
+        due.put_back(account_id, clock.now() + services.AGAIN_WITHIN)
+        return
+    try:
+        _synchronise(account_id, queue.bulk, seconds=services.SLICE_SECONDS)
+    finally:
+        slow_hosts.leave(host)
 
 
 @queue.bulk.task()
@@ -107,10 +123,13 @@ def purge_task(account_id: int) -> None:
 def _synchronise(account_id: int, own: Huey, *, seconds: float) -> str:
     """One turn; gives its state, '' when it broke."""
     close_old_connections()
+    begin = time.monotonic()
     try:
         outcome = services.sync_account(
             account_id, seconds=seconds, others_wait=_others_wait(own), stopping=queue.stopping.is_set
         )
+        failed = outcome.error_code in account_rules.NETWORK_CODES
+        slow_hosts.note(outcome.host, failed=failed, seconds=time.monotonic() - begin)
         if (outcome.more or outcome.more_history) and not queue.stopping.is_set():
             sync_account_task(account_id)  # behind the others
         return outcome.state

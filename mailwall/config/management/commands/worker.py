@@ -58,6 +58,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, lambda *_: queue.stopping.set())
         signal.signal(signal.SIGINT, lambda *_: queue.stopping.set())
         _keep_connections()
+        sync_tasks.slow_hosts.threads = concurrency
         consumers = []
         if options["queue"] in ("fast", "all"):
             consumers.append(_consumer(queue.fast, concurrency, max_delay=0.2))
