@@ -34,6 +34,10 @@ class NoPlace(MailwallError):
     retryable = True
 
 
+class OwnerOff(NoPlace):
+    """The account's owner is switched off: nothing connects, whoever asks."""
+
+
 class Place:
     """The right to one connection."""
 
@@ -73,7 +77,7 @@ def place(
 
     for_person: somebody looks on, so the host's reserve may be used.
 
-    :raises NoPlace: none became free in time.
+    :raises NoPlace: none became free in time, or OwnerOff.
     """
     mine = claim(account_id, wait_seconds=wait_seconds, host=host, for_person=for_person)
     try:
@@ -163,7 +167,10 @@ def _sign(lack: Lack) -> Iterator[Path]:
 
 
 def _host_of(account_id: int) -> str:
-    return EmailAccount.objects.values_list("imap_host", flat=True).get(pk=account_id)
+    host, is_owner_active = EmailAccount.objects.values_list("imap_host", "owner__is_active").get(pk=account_id)
+    if not is_owner_active:
+        raise OwnerOff("The owner of this account is switched off.")
+    return host
 
 
 def _folder() -> Path:

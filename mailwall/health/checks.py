@@ -172,7 +172,7 @@ def disk() -> Iterator[Finding]:
 def mail_hosts() -> Iterator[Finding]:
     """Each host is looked up and called once, up to the busiest HOSTS_ASKED; nobody signs in."""
     try:
-        rows = EmailAccount.objects.connected().order_by("imap_host", "imap_port", "pk").iterator(chunk_size=500)
+        rows = EmailAccount.objects.connecting().order_by("imap_host", "imap_port", "pk").iterator(chunk_size=500)
         hosts = {(account.imap_host, account.imap_port): account for account in rows}
     except DatabaseError:
         return

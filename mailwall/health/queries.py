@@ -105,7 +105,7 @@ def _dated() -> Any:
 
 
 def _active() -> Q:
-    return Q(state=State.ACTIVE)
+    return Q(state=State.ACTIVE, owner__is_active=True)
 
 
 def _overdue(now: datetime) -> Q:

@@ -35,6 +35,7 @@ _STATUS = {
     "not_allowed": 403,
     "already_connected": 409,
     "account_deactivated": 409,
+    "owner_deactivated": 409,
     "account_not_active": 409,
     "backfill_active": 409,
     "too_many_tests": 429,

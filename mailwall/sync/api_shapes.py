@@ -83,8 +83,11 @@ class ServerOut(Schema):
 
 
 class OwnerOut(Schema):
+    """active false: the owner is switched off, and nothing connects to the account."""
+
     id: int
     name: str
+    active: bool
 
 
 class ErrorOut(Schema):
@@ -218,7 +221,7 @@ def _account_out(row: AccountRow) -> dict[str, Any]:
     return {
         "id": account.pk,
         "address": account.address,
-        "owner": {"id": account.owner_id, "name": str(account.owner)},
+        "owner": {"id": account.owner_id, "name": str(account.owner), "active": account.owner.is_active},
         "aliases": account.aliases,
         "imap": _imap_out(account),
         "smtp": _smtp_out(account),
@@ -230,7 +233,7 @@ def _account_out(row: AccountRow) -> dict[str, Any]:
         "failed_attempts": account.failed_attempts,
         "last_error": last_error,
         "last_synchronized_at": account.last_synchronized_at,
-        "next_synchronization_at": account.next_sync_at,
+        "next_synchronization_at": account.next_sync_at if account.owner.is_active else None,
         "downloaded": counts.downloaded if counts else None,
         "assigned": counts.assigned if counts else None,
         "unassigned": counts.unassigned if counts else None,

@@ -42,6 +42,7 @@ class MailServerUnreachable(DownloadError):
     code = "mail_server_unreachable"
     retryable = True
     MSGID = _("The mail server cannot be reached just now. Try again later.")
+    MSGID_OWNER = _("The owner of this mailbox is deactivated, so nothing is fetched from its mail server.")
     MSGID_SIGN_IN = _("The account cannot sign in to its mail server. Its owner has to check the password.")
 
 

@@ -298,6 +298,7 @@ def targets(limit: int) -> Iterable[Target]:
         Folder.objects.filter(
             account__state=State.ACTIVE,
             account__removed_at__isnull=True,
+            account__owner__is_active=True,
             account__failed_attempts=0,
             role="inbox",
             selected=True,

@@ -14,7 +14,7 @@ from django.db.models import Case, DateTimeField, F, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from mailwall.email_accounts.errors import AccountDeactivated
+from mailwall.email_accounts.errors import AccountDeactivated, OwnerSwitchedOff
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.errors import MailwallError
 from mailwall.sync.models import SyncRun
@@ -27,8 +27,10 @@ def request_download(account: EmailAccount) -> SyncRun:
     """Note the wish for a synchronisation now, whatever pause is on; joins a run that is not finished.
 
     The caller starts `tasks.download(account.pk)` after the commit.
-    :raises AccountDeactivated: nothing connects until somebody reactivates the account.
+    :raises AccountDeactivated, OwnerSwitchedOff: nothing connects until somebody acts.
     """
+    if not account.owner.is_active:
+        raise OwnerSwitchedOff
     now = timezone.now()
     with transaction.atomic():
         # the row's lock orders us with the end of a run in progress: it sees this wish, or the account is free

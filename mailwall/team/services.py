@@ -13,7 +13,7 @@ from django.core.validators import validate_email
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
-from mailwall.team import queries, rules
+from mailwall.team import hooks, queries, rules
 from mailwall.team.errors import TeamRefused
 from mailwall.team.models import AuditEntry, Package, Role, Team, User, Workspace
 from mailwall.team.tokens import claim_setup_link, create_token, make_setup_link, revoke_token, use_token
@@ -78,7 +78,7 @@ def update_user(actor: User | None, user: User, **changes: Any) -> User:
 
     :raises TeamRefused: `email_taken`, `last_admin`, or a value that cannot be used.
     """
-    changed = sorted(changes)
+    changed, was_active = sorted(changes), user.is_active
     if "email" in changes:
         user.email = _free_email(changes.pop("email"), but=user)
         EmailAddress.objects.filter(user=user).delete()  # allauth's own list would keep the old one good for signing in
@@ -95,6 +95,8 @@ def update_user(actor: User | None, user: User, **changes: Any) -> User:
     user.save()
     if not rules.may_manage_teams(user.role):
         user.managed_teams.clear()
+    if user.is_active != was_active:
+        hooks.tell_user_switched(user.pk, user.is_active)
     audit(actor, "user.update", user, fields=changed)
     return user
 
