@@ -15,9 +15,10 @@ _LETTERS = {
     "‘": "'", "’": "'", "‐": "-", "‑": "-", "\u00ad": "", "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "",
 }  # fmt: skip
 _WORD = re.compile(r"[^\W_]+")
-_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _FEW_CHARACTERS = 40
-_SPACED = {code: " " for code in range(128) if not chr(code).isalnum()}
+_ASCII = bytes(range(128))
+#: ASCII → small letters and digits, all else a space
+_ASCII_WORDS = bytes(ord(chr(code).lower()) if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 
 
 class _Table(dict[int, str]):
@@ -42,8 +43,9 @@ def fold_text(text: str) -> str:
     """The text in folded form (NFKD, no combining marks, case folded, ł→l, ø→o, ß→ss …). Idempotent."""
     if text.isascii():
         return text.lower()
-    if len(text.encode("utf-8", "surrogatepass")) < 1.2 * len(text):  # mostly ASCII: its few letters one by one
-        text = _without(set(_BEYOND_ASCII.findall(text)), text)
+    raw = text.encode("utf-8", "surrogatepass")
+    if len(raw) < 1.2 * len(text):  # mostly ASCII: its few letters one by one
+        text = _without(set(raw.translate(None, _ASCII).decode("utf-8", "surrogatepass")), text)
         if text.isascii():
             return text.lower()
     return text.translate(_TABLE)
@@ -60,5 +62,5 @@ def words(text: str) -> list[str]:
     """The folded words of a text, in order: runs of letters and digits."""
     folded = fold_text(text)
     if folded.isascii():
-        return folded.translate(_SPACED).split()
+        return folded.encode("ascii").translate(_ASCII_WORDS).decode("ascii").split()
     return _WORD.findall(folded)

@@ -41,10 +41,8 @@ def split_headers(raw: bytes) -> list[tuple[str, bytes]]:
     raw = raw[:MAX_HEADER_BYTES]
     if b"\n" not in raw and b"\r" in raw:
         raw = raw.replace(b"\r", b"\n")
-    if b"\n " in raw or b"\n\t" in raw:
-        raw = _FOLD.sub(b"", raw)
     fields: list[tuple[str, bytes]] = []
-    for line in raw.split(b"\n"):
+    for line in _unfold(raw).split(b"\n"):
         name, colon, value = line.partition(b":")
         if not colon:
             continue
@@ -54,6 +52,14 @@ def split_headers(raw: bytes) -> list[tuple[str, bytes]]:
             if len(fields) >= MAX_HEADERS:
                 break
     return fields
+
+
+def _unfold(raw: bytes) -> bytes:
+    """Without the line breaks before white space. The usual ones go by replacing: the pattern looks at every byte."""
+    usual = raw.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t")
+    if b"\n " in usual or b"\n\t" in usual or b"\r\r" in raw:
+        return _FOLD.sub(b"", raw)
+    return usual
 
 
 def _field_name(raw: bytes) -> str:

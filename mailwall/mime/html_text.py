@@ -79,6 +79,13 @@ def _end_of_markup(source: str, start: int) -> int:
     return close + 1 if close >= 0 else len(source)
 
 
+def _one_line(text: str) -> str:
+    """Runs of white space become a space, none at the ends. Most texts have no run: the pattern looks at every letter."""
+    if "  " in text or "\n" in text or "\t" in text or "\r" in text or "\f" in text:
+        text = _SPACES.sub(" ", text)
+    return text.strip(" ")
+
+
 def html_to_text(source: str, limit: int = MAX_HTML_LENGTH) -> str:
     """Readable text of an HTML mail. Never raises; reads at most `limit` characters of the source."""
     writer = _Writer()
@@ -106,7 +113,7 @@ class _Writer:
             self._write(text.replace("\r\n", "\n"))
             return
         leading, trailing = text[:1] in " \t\r\n\f", text[-1:] in " \t\r\n\f"
-        text = _SPACES.sub(" ", text).strip(" ")
+        text = _one_line(text)
         if not text:
             self.space = True
             return

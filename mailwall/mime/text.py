@@ -38,7 +38,8 @@ def decode_part(part: BodyPart, raw: bytes) -> PartText:
         defects.append("text truncated")
     charset = part.charset
     if part.content_type == "text/html" and charset in ("", "us-ascii"):
-        meta = _META_CHARSET.search(decoded[:2048])
+        start = decoded[:2048]
+        meta = _META_CHARSET.search(start) if b"charset" in start.lower() else None
         charset = meta[1].decode("ascii") if meta else charset
         if charset.lower().startswith(("utf-16", "utf-32")):  # we could read the word, so it is not true
             charset = "utf-8"
@@ -46,9 +47,10 @@ def decode_part(part: BodyPart, raw: bytes) -> PartText:
     defects.append(defect)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    params = dict(part.params)
-    if part.content_type == "text/plain" and params.get("format", "").lower() == "flowed":
-        text = unflow(text, delsp=params.get("delsp", "").lower() == "yes")
+    if part.content_type == "text/plain":
+        params = dict(part.params)
+        if params.get("format", "").lower() == "flowed":
+            text = unflow(text, delsp=params.get("delsp", "").lower() == "yes")
     elif part.content_type in ("text/enriched", "text/richtext"):
         text = _ENRICHED.sub("", text)
     return PartText(text, tuple(item for item in defects if item))

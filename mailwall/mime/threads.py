@@ -78,8 +78,6 @@ def _normalize_id(message_id: str) -> str:
 
 def _digest(*fields: str) -> str:
     """Each field with its length, so that no two lists of fields run into one."""
-    digest = hashlib.blake2b(digest_size=16)
-    for field in fields:
-        raw = field.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "big") + raw)
-    return digest.hexdigest()
+    raw = [field.encode("utf-8", "surrogatepass") for field in fields]
+    joined = b"".join([len(field).to_bytes(8, "big") + field for field in raw])
+    return hashlib.blake2b(joined, digest_size=16).hexdigest()

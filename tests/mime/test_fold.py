@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import unicodedata
 
@@ -66,3 +67,8 @@ def test_ten_megabytes_fold_in_time() -> None:
     begun = time.process_time()
     fold_text("Zażółć gęślą jaźń " * 500_000)
     assert time.process_time() - begun < 3
+
+
+@given(st.text(alphabet=st.characters() | st.sampled_from("abZ9_- żŁß‘")))
+def test_a_text_has_the_words_of_its_folded_form(text):
+    assert words(text) == re.findall(r"[^\W_]+", fold_text(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 
@@ -160,3 +161,17 @@ def test_any_bytes_give_clean_strings(raw: bytes) -> None:
 def test_clean_removes_only_what_no_database_takes(text: str) -> None:
     cleaned = clean(text)
     assert cleaned == "".join(char for char in text if char != "\x00" and not "\ud800" <= char <= "\udfff")
+
+
+@given(st.text(alphabet="a:\r\n \t", max_size=30))
+def test_a_field_goes_on_where_white_space_begins_the_next_line_whatever_the_line_ends(text):
+    raw = text.encode()
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")
+    unfolded = re.sub(rb"\r*\n(?=[ \t])", b"", raw)
+    fields = [line.partition(b":") for line in unfolded.split(b"\n")]
+    assert split_headers(text.encode()) == [
+        ("a" * name.strip().count(b"a"), value.strip())
+        for name, colon, value in fields
+        if colon and re.fullmatch(b"a+", name.strip())
+    ]
