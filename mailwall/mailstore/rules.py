@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,8 @@ FUTURE_TOLERANCE = DATE_TOLERANCE = timedelta(days=1)
 SNIPPET_LENGTH = 200
 MAX_REFERENCES = 60
 _PIECE_LENGTH = 1_000_000
+_SPACES = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"
+_WIDE_SPACE = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 
 
 def message_key(internaldate: datetime, salt: int) -> int:
@@ -55,10 +58,17 @@ def content_key(dedupe_key: str, text: str, attachments: Sequence[AttachmentInfo
     """
     digest = hashlib.blake2b(dedupe_key.encode(), digest_size=16)
     for start in range(0, len(text), _PIECE_LENGTH):  # the words of 30 MB at once take ten times that
-        digest.update("".join(text[start : start + _PIECE_LENGTH].split()).encode("utf-8", "surrogatepass"))
+        digest.update(_without_spaces(text[start : start + _PIECE_LENGTH]))
     for attachment in attachments:
         digest.update(f"\0{attachment.filename}\0{attachment.encoded_size_bytes}".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
+
+
+def _without_spaces(text: str) -> bytes:
+    """As UTF-8, without what str.split() splits at; a third of the time that splitting and joining takes."""
+    if not text.isascii() and _WIDE_SPACE.search(text):
+        text = "".join(text.split())
+    return text.encode("utf-8", "surrogatepass").translate(None, _SPACES)
 
 
 def counterpart(parsed: ParsedMessage, own_addresses: Collection[str]) -> str:

@@ -99,7 +99,7 @@ def _write_fts(documents: Sequence[SearchDocument], table: str) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             f"INSERT OR REPLACE INTO {table} (rowid, subject, sender, recipients, body) VALUES (%s, %s, %s, %s, %s)",  # noqa: S608
-            [(document.id, *(" ".join(found) for found in _fields(document))) for document in documents],
+            [(document.id, *_fields(document)) for document in documents],
         )
 
 
@@ -113,17 +113,18 @@ def _write_tsvectors(documents: Sequence[SearchDocument], table: str) -> None:
         )
 
 
-def _fields(document: SearchDocument) -> list[list[str]]:
-    """The words of each field in the order of WEIGHTS; what goes beyond the limit of a document is cut off."""
-    fields = [index_words(getattr(document, name)) for name in WEIGHTS]
-    if 4 * sum(len(found) + sum(map(len, found)) for found in fields) <= MAX_WORDS_BYTES:
+def _fields(document: SearchDocument) -> list[str]:
+    """The words of each field in the order of WEIGHTS, with a space between; what goes beyond the limit is cut off."""
+    fields = [" ".join(index_words(getattr(document, name))) for name in WEIGHTS]
+    if 4 * sum(map(len, fields)) <= MAX_WORDS_BYTES:
         return fields
     left = MAX_WORDS_BYTES
-    for index, found in enumerate(fields):
+    for index, field in enumerate(fields):
+        found = field.split(" ")
         for place, word in enumerate(found):
             left -= len(word.encode()) + 4
             if left < 0:
-                fields[index] = found[:place]
+                fields[index] = " ".join(found[:place])
                 break
     return fields
 
@@ -134,7 +135,7 @@ def _tsvector(document: SearchDocument) -> str:
     place = 0
     for found, weight in zip(_fields(document), WEIGHTS.values(), strict=True):
         place += 1
-        for word in found:
+        for word in found.split():
             place += 1
             of_word = places.setdefault(word, [])
             if len(of_word) < _PLACES_PER_WORD:

@@ -87,3 +87,9 @@ def test_the_ids_of_a_thread_begin_with_its_root_and_end_with_the_own():
     assert rules.thread_ids("", "", ()) == ()
     many = rules.thread_ids("own", "", tuple(str(number) for number in range(1000)))
     assert (len(many), many[0], many[-2:]) == (rules.MAX_REFERENCES + 1, "0", ("999", "own"))
+
+
+@given(st.text(alphabet=st.characters() | st.sampled_from("ab ż\t\n\x1c\x85\xa0\u2003\u3000")))
+def test_no_white_space_counts_for_the_identity_of_a_mail(text):
+    assert rules.content_key("k", text, ()) == rules.content_key("k", "".join(text.split()), ())
+    assert rules.content_key("k", text + "\xa0x", ()) != rules.content_key("k", text, ())
