@@ -9,11 +9,9 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from mailwall.mailstore import rules, search_index, sql, threads
+from mailwall.mailstore import preparing, rules, search_index, sql, threads
 from mailwall.mailstore.models import Address, Attachment, Message, MessageBody, Participant
-from mailwall.mailstore.search_index import SearchDocument
-from mailwall.mailstore.types import IncomingMessage
-from mailwall.mime import threads as mime_threads
+from mailwall.mailstore.types import IncomingMessage, Prepared
 from mailwall.mime import types as mime
 
 MAX_MESSAGE_ID_BYTES = 2_000  # an index entry of PostgreSQL ends at 2,704
@@ -31,6 +29,7 @@ class NewMessage:
     """An incoming message with its keys, on the way to its row. id: once it has one."""
 
     incoming: IncomingMessage
+    prepared: Prepared
     dedupe_key: str
     content_key: str
     counterpart: str
@@ -44,12 +43,16 @@ class NewMessage:
 
 
 def prepare(incoming: IncomingMessage, own_addresses: Collection[str]) -> NewMessage:
-    """With dedupe_key, content_key and counterpart; the rest comes when it turns out to be new."""
+    """With its keys and its counterpart; the rest comes when it turns out to be new."""
     parsed = incoming.parsed
-    dedupe_key = mime_threads.dedupe_key(parsed)
-    content_key = rules.content_key(dedupe_key, parsed.text, parsed.attachments)
-    counterpart = rules.counterpart(parsed, own_addresses)
-    return NewMessage(incoming=incoming, dedupe_key=dedupe_key, content_key=content_key, counterpart=counterpart)
+    prepared = incoming.prepared or preparing.prepared_of(parsed)
+    return NewMessage(
+        incoming=incoming,
+        prepared=prepared,
+        dedupe_key=prepared.dedupe_key,
+        content_key=prepared.content_key,
+        counterpart=rules.counterpart(parsed, own_addresses),
+    )
 
 
 def settle_threads(account_owner_id: int, messages: Sequence[NewMessage]) -> None:
@@ -123,7 +126,7 @@ def insert_details(messages: Sequence[NewMessage]) -> None:
         ],
         [row for message in messages for row in _attachments(message)],
     )  # fmt: skip
-    search_index.index_documents([_document(message) for message in messages])
+    search_index.index_words_of([(message.id, message.prepared.words) for message in messages])
 
 
 def intern_addresses(addresses: Collection[str]) -> dict[str, int]:
@@ -170,7 +173,7 @@ def _row(account_id: int, message: NewMessage, now: datetime) -> tuple[object, .
         date,
         rules.odd_date(date, incoming.internaldate),
         parsed.subject,
-        rules.snippet(parsed.text),
+        message.prepared.snippet,
         rules.cut_bytes(parsed.message_id, MAX_MESSAGE_ID_BYTES),
         parsed.in_reply_to,
         list(parsed.references),
@@ -212,19 +215,3 @@ def _attachments(message: NewMessage) -> Iterator[tuple[object, ...]]:
             found.inline,
             found.content_id[:300],
         )
-
-
-def _document(message: NewMessage) -> SearchDocument:
-    parsed = message.parsed
-    names = "\n".join(attachment.filename for attachment in parsed.attachments)
-    return SearchDocument(
-        id=message.id,
-        subject=parsed.subject,
-        sender=_people_text(parsed.from_),
-        recipients=_people_text((*parsed.to, *parsed.cc)),
-        body=f"{parsed.text}\n{names}" if names else parsed.text,
-    )
-
-
-def _people_text(people: Sequence[mime.Address]) -> str:
-    return "\n".join(f"{person.name} {person.address}" for person in people)

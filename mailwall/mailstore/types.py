@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailwall.mailstore.documents import IndexWords
 from mailwall.mime.types import ParsedMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What `preparing.prepare` works out of a mail. Keys: mime.threads.dedupe_key, rules.content_key."""
+
+    dedupe_key: str
+    content_key: str
+    snippet: str
+    words: IndexWords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +24,8 @@ class IncomingMessage:
     """A parsed mail on its way into the store.
 
     direction: 'received' or 'sent'. internaldate: aware, the server's (RFC 9051 §2.3.3). size_bytes: RFC822.SIZE.
-    incomplete: the server gave no or not the whole text; a better copy may come later.
+    incomplete: the server gave no or not the whole text; a better copy may come later. prepared: where it was done
+    before; else it is done when the mail is stored.
     """
 
     parsed: ParsedMessage
@@ -21,6 +33,7 @@ class IncomingMessage:
     internaldate: datetime
     size_bytes: int
     incomplete: bool = False
+    prepared: Prepared | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

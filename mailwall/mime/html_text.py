@@ -80,7 +80,7 @@ def _end_of_markup(source: str, start: int) -> int:
 
 
 def _one_line(text: str) -> str:
-    """Runs of white space become a space, none at the ends. Most texts have no run: the pattern looks at every letter."""
+    """Runs of white space become a space, none at the ends. Most texts have none: the pattern reads every letter."""
     if "  " in text or "\n" in text or "\t" in text or "\r" in text or "\f" in text:
         text = _SPACES.sub(" ", text)
     return text.strip(" ")
