@@ -26,9 +26,9 @@ from mailwall.imap.commands import uid_sets
 from mailwall.imap.session import ImapSession, open_session
 from mailwall.sync import comparing, folders, rules
 from mailwall.sync.batches import Counts, Work, uidvalidity_of
+from mailwall.sync.interpreting import Reading
 from mailwall.sync.models import Backfill, BackfillFolder, Folder, LedgerEntry, Placement
 from mailwall.sync.passes import Pass
-from mailwall.sync.reading import Reading
 from mailwall.sync.turns import Turn
 from mailwall.team.models import User
 

@@ -21,8 +21,8 @@ from mailwall.mailstore import hooks, sql
 from mailwall.mailstore import services as mailstore_services
 from mailwall.mailstore.types import StoredMessage
 from mailwall.sync import rules, runs
+from mailwall.sync.interpreting import NO_TEXT, Reading
 from mailwall.sync.models import Folder, LedgerEntry, Placement
-from mailwall.sync.reading import NO_TEXT, Reading
 
 logger = logging.getLogger(__name__)
 

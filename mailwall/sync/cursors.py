@@ -8,8 +8,8 @@ from datetime import datetime
 from django.db.models import F
 
 from mailwall.sync import comparing, rules
+from mailwall.sync.interpreting import Reading
 from mailwall.sync.models import Folder
-from mailwall.sync.reading import Reading
 
 
 def cursor_of(folder: Folder, now: datetime) -> rules.FolderCursor | None:

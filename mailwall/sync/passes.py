@@ -20,10 +20,22 @@ from mailwall.imap.errors import ImapBusy, ImapError, ImapFolderGone
 from mailwall.imap.session import ImapSession
 from mailwall.imap.types import FolderStatus
 from mailwall.mime.addresses import fold_address
-from mailwall.sync import batches, comparing, cursors, folders, moved, reading, renaming, renumbering, rules, storing
+from mailwall.sync import (
+    batches,
+    comparing,
+    cursors,
+    folders,
+    interpreting,
+    moved,
+    reading,
+    renaming,
+    renumbering,
+    rules,
+    storing,
+)
 from mailwall.sync.batches import Work
+from mailwall.sync.interpreting import Scope
 from mailwall.sync.models import Folder, LedgerEntry, Placement
-from mailwall.sync.reading import Scope
 from mailwall.sync.storing import Wanted
 from mailwall.sync.turns import Turn
 
@@ -236,7 +248,7 @@ class Pass:
     def _retry_one(self, folder: Folder, entry: LedgerEntry) -> bool:
         self.examine(folder)
         again = reading.read_whole(self.session, entry.uid, self.scope(folder))
-        tried = [reading.tried_before(again, entry.attempts)]
+        tried = [interpreting.tried_before(again, entry.attempts)]
         self.turn.counts.add(batches.commit(self.work, folder, tried, lambda _: {}))
         return True
 

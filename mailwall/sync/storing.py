@@ -1,7 +1,8 @@
 """From uids to rows: what is wanted of a folder is read and written batch by batch.
 
-While a batch is written, a thread reads and parses the next one: the server, the line and the database work at the same
-time. Only the thread uses the connection to the mail server, only the caller uses the database.
+While a batch is written, a thread reads the next one, and a process beside ours interprets it where the import is long:
+the server, the line, the parser and the database work at the same time. Only the thread uses the connection to the mail
+server, only the caller uses the database.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mailwall.imap.session import ImapSession
-from mailwall.sync import batches, reading, rules
+from mailwall.sync import batches, helper, reading, rules
 from mailwall.sync.batches import Work
+from mailwall.sync.interpreting import InterpretAll, Reading, Scope
 from mailwall.sync.models import Folder
-from mailwall.sync.reading import Reading, Scope
 from mailwall.sync.turns import Turn
 
 STREAM_MESSAGES = 10_000
@@ -34,10 +35,22 @@ class Wanted:
 
 def store(session: ImapSession, work: Work, turn: Turn, wanted: Wanted, cursor: batches.CursorOf) -> bool:
     """Read and write in batches, the cursor with each; gives whether all was done before the turn was over."""
+    with helper.for_import(len(wanted.uids)) as interpret_all:
+        return _store(session, work, turn, wanted, cursor, interpret_all)
+
+
+def _store(
+    session: ImapSession,
+    work: Work,
+    turn: Turn,
+    wanted: Wanted,
+    cursor: batches.CursorOf,
+    interpret_all: InterpretAll,
+) -> bool:
     first = rules.FIRST_BATCH_MESSAGES
     for piece in rules.batches(wanted.uids, _stream_size(turn)):
         done = 0
-        readings = reading.in_batches(reading.read(session, piece, wanted.scope), first=first)
+        readings = reading.in_batches(reading.read(session, piece, wanted.scope, interpret_all), first=first)
         with contextlib.closing(_one_ahead(readings, lambda batch: turn.is_over_after(len(batch)))) as ahead:
             for batch in ahead:
                 turn.counts.add(batches.commit(work, wanted.folder, batch, cursor))

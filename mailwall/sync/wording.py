@@ -9,7 +9,7 @@ from django.utils.translation import pgettext_lazy
 from mailwall.email_accounts.models import IMPORT_RULE_LABELS
 from mailwall.sync import rules
 from mailwall.sync.batches import NOT_STORABLE
-from mailwall.sync.reading import NO_TEXT
+from mailwall.sync.interpreting import NO_TEXT
 
 RULES: dict[str, Promise] = {
     rules.BEFORE_WINDOW: _("Older than what is fetched"),
