@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mailwall.mime.types import BodyPart
+from mailwall.mime.types import BodyPart, Sendable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FetchedMessage:
+class FetchedMessage(Sendable):
     """A message without its attachments.
 
     structure None with raw_whole set: the whole message was fetched and is to be parsed here.

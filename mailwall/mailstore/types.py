@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailwall.mailstore.documents import IndexWords
-from mailwall.mime.types import ParsedMessage
+from mailwall.mime.types import ParsedMessage, Sendable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Sendable):
     """What `preparing.prepare` works out of a mail. Keys: mime.threads.dedupe_key, rules.content_key."""
 
     dedupe_key: str
@@ -20,7 +20,7 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IncomingMessage:
+class IncomingMessage(Sendable):
     """A parsed mail on its way into the store.
 
     direction: 'received' or 'sent'. internaldate: aware, the server's (RFC 9051 §2.3.3). size_bytes: RFC822.SIZE.

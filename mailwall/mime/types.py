@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, ClassVar
+
+
+class Sendable:
+    """Of frozen dataclasses with slots that travel between processes: their fields by position, in half the time."""
+
+    __slots__: ClassVar[tuple[str, ...]] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        kind: Any = type(self)
+        return _made, (kind, *[get(self) for get in _getters(kind)])
+
+
+@lru_cache(maxsize=64)
+def _getters(kind: Any) -> tuple[Callable[[Sendable], Any], ...]:
+    return tuple(attrgetter(name) for name in kind.__slots__)
+
+
+@lru_cache(maxsize=64)
+def _setters(kind: Any) -> tuple[Callable[[Sendable, Any], None], ...]:
+    return tuple(getattr(kind, name).__set__ for name in kind.__slots__)
+
+
+def _made(kind: Any, *values: Any) -> Any:
+    made: Any = object.__new__(kind)
+    for set_field, value in zip(_setters(kind), values, strict=True):
+        set_field(made, value)
+    return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(Sendable):
     """One mailbox of an address header. `address` is normalised (see normalize_email), `name` decoded, may be ''."""
 
     name: str = ""
@@ -16,7 +46,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BodyPart:
+class BodyPart(Sendable):
     """A node of the part tree (RFC 3501 §7.4.2 BODYSTRUCTURE, or read from the bytes of a whole message).
 
     section: IMAP section number ('1', '2.1'; '' for a multipart root). content_type: lower case 'text/plain'.
@@ -45,7 +75,7 @@ class BodyPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AttachmentInfo:
+class AttachmentInfo(Sendable):
     """What we keep of an attachment: never its bytes. size_bytes: after decoding, as near as the structure tells."""
 
     section: str
@@ -59,7 +89,7 @@ class AttachmentInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedMessage:
+class ParsedMessage(Sendable):
     """A received or sent message as text. Strings hold no NUL and no lone surrogate, so any database takes them.
 
     message_id, in_reply_to, references: without angle brackets. from_: all senders, `from_[0]` is the first.

@@ -18,7 +18,7 @@ from mailwall.imap.types import FetchedMessage
 from mailwall.mailstore import preparing
 from mailwall.mailstore.types import IncomingMessage
 from mailwall.mime.parse import parse_message, parse_whole
-from mailwall.mime.types import ParsedMessage
+from mailwall.mime.types import ParsedMessage, Sendable
 from mailwall.sync import rules
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(Sendable):
     """What became of one uid. incoming: to be stored; else rule, of a skip or (failed) of a failure.
 
     None of them: the uid is not on the server any more. attempts: how often it failed before.
