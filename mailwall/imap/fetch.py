@@ -6,21 +6,29 @@ order. No attachment byte is asked for. A message is given once it is complete, 
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from mailwall.imap import bodystructure, reader
+from mailwall.imap import bodystructure, reader, records
 from mailwall.imap.commands import Commands, Completion, uid_sets
-from mailwall.imap.dates import parse_internaldate
 from mailwall.imap.errors import is_throttled
-from mailwall.imap.reader import Response, Token
-from mailwall.imap.types import FetchedMessage, Overview
-from mailwall.mime import headers
+from mailwall.imap.reader import Response
+from mailwall.imap.records import EPOCH, Record, overview
+from mailwall.imap.sections import stream
+from mailwall.imap.types import FetchedMessage
 from mailwall.mime.types import BodyPart
+
+__all__ = [
+    "EPOCH",
+    "SECTION_LIMIT_BYTES",
+    "WHOLE_LIMIT_BYTES",
+    "ChooseSections",
+    "FetchStream",
+    "WantsText",
+    "overview",
+    "stream",
+]
 
 ChooseSections = Callable[[BodyPart], Sequence[BodyPart]]
 WantsText = Callable[[bytes, BodyPart], bool]
@@ -33,54 +41,6 @@ _BASICS = b"UID INTERNALDATE RFC822.SIZE FLAGS"
 _FULL = b"(" + _BASICS + b" BODYSTRUCTURE BODY.PEEK[HEADER])"
 _CAREFUL = b"(" + _BASICS + b" BODY.PEEK[HEADER])"
 _BATCH_BYTES = 8 * 1024 * 1024
-_CHUNK_NAME = re.compile(rb"BODY\[([0-9.]*)\](?:<(\d+)>)?")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(slots=True)
-class _Record:
-    """What is known of one message so far. wanted: item names of the text sections that were asked for."""
-
-    uid: int
-    items: dict[bytes, Token] = field(default_factory=dict)
-    structure: BodyPart | None = None
-    wanted: tuple[str, ...] = ()
-    whole: bool = False
-
-    def raw(self, *names: bytes) -> bytes | None:
-        for name in names:
-            value = self.items.get(name)
-            if isinstance(value, bytes):
-                return value
-        return None
-
-    @property
-    def size_bytes(self) -> int:
-        value = self.items.get(b"RFC822.SIZE")
-        return int(value) if isinstance(value, bytes) and value.isdigit() else 0
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        value = self.items.get(b"FLAGS")
-        found = value if isinstance(value, list) else []
-        return tuple(flag.decode("ascii", "replace") for flag in found if isinstance(flag, bytes))
-
-    @property
-    def internaldate(self) -> datetime:
-        value = self.items.get(b"INTERNALDATE")
-        return (parse_internaldate(value) if isinstance(value, bytes) else None) or EPOCH
-
-    @property
-    def raw_header(self) -> bytes:
-        return self.raw(b"BODY[HEADER]") or b""
-
-    def section(self, number: str) -> bytes | None:
-        name = number.encode()
-        return self.raw(b"BODY[%b]<0>" % name, b"BODY[%b]" % name)
-
-    @property
-    def whole_message(self) -> bytes | None:
-        return self.raw(b"BODY[]<0>", b"BODY[]")
 
 
 @dataclass(slots=True, eq=False)
@@ -116,7 +76,7 @@ class FetchStream:
         self._section_limit_bytes = section_limit_bytes
         self._whole_limit_bytes = whole_limit_bytes
         self.batches_in_flight = batches_in_flight
-        self._records: dict[int, _Record] = {}
+        self._records: dict[int, Record] = {}
         self._queue: deque[_Batch] = deque()
         self._active: list[_Batch] = []
         self._in_flight: dict[bytes, tuple[_Batch, bytes]] = {}
@@ -192,13 +152,13 @@ class FetchStream:
                 record.items[name] = value
 
     def _begin(self, uids: list[int]) -> None:
-        self._records.update((uid, _Record(uid)) for uid in uids)
+        self._records.update((uid, Record(uid)) for uid in uids)
         commands = deque(b"UID FETCH %b %b" % (each, _FULL) for each in uid_sets(uids))
         self._queue.append(_Batch(commands, lambda failed: self._structures_here(uids, failed)))
 
     def _structures_here(self, uids: list[int], failed: bool) -> None:
         """After the first pass: ask again for what is missing, then for the text sections."""
-        missing = [uid for uid in uids if not _has_basics(self._records[uid])]
+        missing = [uid for uid in uids if not records.has_basics(self._records[uid])]
         if not missing:
             self._ask_sections(uids)
             return
@@ -221,9 +181,9 @@ class FetchStream:
         for some, expected in reversed([*batches, (batch, expected_bytes)]):  # each goes before those that wait
             self._ask_batch(some, expected)
 
-    def _choose(self, record: _Record) -> int:
+    def _choose(self, record: Record) -> int:
         """Decide what to ask of one message; gives the bytes to expect."""
-        if not _has_basics(record):
+        if not records.has_basics(record):
             return 0
         record.structure = bodystructure.body_part(record.items.pop(b"BODYSTRUCTURE", None))
         if record.structure is None or not record.raw_header:
@@ -260,7 +220,7 @@ class FetchStream:
         again = []
         for uid in uids:
             record = self._records[uid]
-            if not _is_complete(record) and record.size_bytes <= self._whole_limit_bytes:
+            if not records.is_complete(record) and record.size_bytes <= self._whole_limit_bytes:
                 record.whole = True
                 again.append(uid)
         if again:
@@ -271,139 +231,7 @@ class FetchStream:
 
     def _finish(self, uids: list[int]) -> None:
         for uid in uids:
-            self._done.append(_message(self._records.pop(uid), self._section_limit_bytes))
-
-
-def overview(response: Response) -> Overview | None:
-    """One answer to the cheap pass, None when it is something else."""
-    items = reader.fetch_items(response)
-    if not items or not isinstance(uid := items.get(b"UID"), bytes) or b"RFC822.SIZE" not in items:
-        return None
-    record = _Record(int(uid), items)
-    return Overview(
-        uid=record.uid,
-        internaldate=record.internaldate,
-        size_bytes=record.size_bytes,
-        flags=record.flags,
-        message_id=_message_id(items),
-    )
-
-
-def _message_id(items: Mapping[bytes, Token]) -> str:
-    raw = next((value for name, value in items.items() if name.startswith(b"BODY[HEADER.FIELDS")), None)
-    fields = headers.split_headers(raw) if isinstance(raw, bytes) else []
-    ids = headers.parse_message_ids(next((value for name, value in fields if name == "message-id"), b""))
-    return ids[0] if ids else ""
-
-
-def stream(commands: Commands, uid: int, section: bytes, chunk_bytes: int) -> Iterator[bytes]:
-    """Chunks of one section, two asked for ahead, in order. Raises ImapError; a short end is an error, not an end."""
-    offsets = itertools.count(0, chunk_bytes)
-    waiting: deque[tuple[bytes, int]] = deque()
-    arrived: dict[int, bytes] = {}
-    ended: dict[bytes, str] = {}
-    asked_again: set[int] = set()
-
-    def ask(offset: int) -> tuple[bytes, int]:
-        item = b"BODY.PEEK[%b]<%d.%d>" % (section, offset, chunk_bytes)
-        return commands.start(b"UID FETCH %d (UID %b)" % (uid, item)), offset
-
-    try:
-        while True:
-            while len(waiting) < 2:
-                waiting.append(ask(next(offsets)))
-            tag, offset = waiting.popleft()
-            while tag not in ended:
-                _take_chunk(commands, uid, section, commands.next(), arrived, ended)
-            done = Completion(tag, ended.pop(tag), "FETCH of a section")
-            if done.status != "OK":
-                raise commands.refused(done)
-            chunk = arrived.pop(offset, None)
-            if chunk is None and offset not in asked_again:  # iCloud says OK and gives it the second time
-                asked_again.add(offset)
-                waiting.appendleft(ask(offset))
-                continue
-            if chunk is None:
-                raise commands.wire.nonsense("OK without the section")
-            if chunk:
-                yield chunk
-            if len(chunk) < chunk_bytes:
-                return
-    finally:
-        commands.drain()
-
-
-def _take_chunk(
-    commands: Commands,
-    uid: int,
-    section: bytes,
-    answer: Response | Completion,
-    arrived: dict[int, bytes],
-    ended: dict[bytes, str],
-) -> None:
-    if isinstance(answer, Completion):
-        ended[answer.tag] = answer.status
-        return
-    try:
-        items = reader.fetch_items(answer)
-    except reader.Unreadable as error:
-        raise commands.wire.nonsense(str(error)) from error
-    if not items or items.get(b"UID") != b"%d" % uid:
-        return
-    for name, value in items.items():
-        found = _CHUNK_NAME.fullmatch(name)
-        if found and found.group(1) == section:
-            arrived[int(found.group(2) or 0)] = value if isinstance(value, bytes) else b""
-
-
-def _has_basics(record: _Record) -> bool:
-    return b"RFC822.SIZE" in record.items and b"INTERNALDATE" in record.items
-
-
-def _is_complete(record: _Record) -> bool:
-    """Whether all asked for has come. A section may be empty only where the structure says so."""
-    if not _has_basics(record) or record.structure is None:
-        return True  # nothing more to ask for
-    sizes = {part.section: part.size_bytes for part in record.structure.walk() if not part.children}
-    return all(record.section(number) or not sizes.get(number) for number in record.wanted)
-
-
-def _message(record: _Record, section_limit_bytes: int) -> FetchedMessage:
-    problem, raw_whole, sections = _problem(record), None, {}
-    if record.whole and not problem:
-        raw_whole = record.whole_message
-    for number in record.wanted:
-        raw = record.section(number)
-        if raw is not None:
-            sections[number] = raw
-    return FetchedMessage(
-        uid=record.uid,
-        internaldate=record.internaldate,
-        size_bytes=record.size_bytes,
-        flags=record.flags,
-        raw_header=record.raw_header,
-        structure=None if raw_whole is not None else record.structure,
-        raw_sections={} if raw_whole is not None else sections,
-        truncated_sections=frozenset(
-            number for number, raw in sections.items() if len(raw) >= section_limit_bytes and raw_whole is None
-        ),
-        raw_whole=raw_whole,
-        problem=problem,
-    )
-
-
-def _problem(record: _Record) -> str:
-    if not record.items:
-        return "vanished"
-    if not _has_basics(record):
-        return "empty"
-    if not record.size_bytes and record.raw(b"BODY[HEADER]") is None and record.whole_message is None:
-        return "vanished"  # so Dovecot tells of what was expunged meanwhile: size 0, NIL; it is no empty mail
-    if record.whole:
-        return "" if record.whole_message or not record.size_bytes else "empty"
-    if record.structure is None:
-        return "unparsable structure"
-    return "" if _is_complete(record) and record.raw_header else "empty"
+            self._done.append(records.message_of(self._records.pop(uid), self._section_limit_bytes))
 
 
 def _windows(uids: list[int], size: int) -> Iterator[list[int]]:
