@@ -15,7 +15,6 @@ from mailwall.imap.commands import Commands, Completion, uid_sets
 from mailwall.imap.errors import is_throttled
 from mailwall.imap.reader import Response
 from mailwall.imap.records import EPOCH, Record, overview
-from mailwall.imap.sections import stream
 from mailwall.imap.types import FetchedMessage
 from mailwall.mime.types import BodyPart
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from mailwall.imap import bodystructure, fetch, reader
+from mailwall.imap import bodystructure, fetch, reader, sections
 from mailwall.imap.commands import uid_sets
 from mailwall.imap.connection import Connection
 from mailwall.imap.fetch import SECTION_LIMIT_BYTES, WHOLE_LIMIT_BYTES, ChooseSections, WantsText
@@ -100,15 +100,15 @@ class Messages(Connection):
         structure = bodystructure.body_part(found.get(b"BODYSTRUCTURE"))
         return structure, int(size) if isinstance(size, bytes) and size.isdigit() else 0
 
-    def stream_section(self, uid: int, section: str, *, chunk_bytes: int = 262_144) -> Iterator[bytes]:
-        """The bytes of one section ('' = the whole message) as encoded on the wire, in chunks, two asked for ahead.
+    def stream_section(self, uid: int, section: str, *, chunk_bytes: int = sections.PIECE_BYTES) -> Iterator[bytes]:
+        """The bytes of one section ('' = the whole message) as encoded on the wire, in chunks of that size at most.
 
         Ends after the last byte; raises ImapError when the connection breaks or the message goes away in the middle.
         """
         name = section.encode("ascii")
         if not re.fullmatch(rb"[0-9.]*", name):
             raise ValueError("no section number")
-        yield from fetch.stream(self._commands, uid, name, chunk_bytes)
+        yield from sections.stream(self._commands, uid, name, piece_bytes=chunk_bytes)
 
     def _section(self, uid: int, asked: bytes, answered: bytes) -> bytes | None:
         found: list[bytes] = []

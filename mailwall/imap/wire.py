@@ -99,6 +99,19 @@ class Wire:
             self._start = 0
         return raw
 
+    def read_into(self, target: memoryview) -> None:
+        """Fill it, without a copy on the way where nothing was received ahead. Raises as read()."""
+        got = min(self.pending_bytes, len(target))
+        target[:got] = memoryview(self._buffer)[self._start : self._start + got]
+        self._start += got
+        begin = time.monotonic()
+        while got < len(target):
+            try:
+                self._allow(begin, got)
+                got += self._counted(self.sock.recv_into(target[got:]))
+            except OSError as error:
+                raise self._broken(error) from error
+
     def receive_available(self) -> bool:
         """Take what has arrived, without waiting (IDLE). Gives whether a whole line is there. Raises when closed."""
         try:
@@ -138,25 +151,33 @@ class Wire:
         if self._start:
             del self._buffer[: self._start]
             self._start = 0
-        allowed = self.read_timeout_seconds + got / _SLOWEST_BYTES_PER_SECOND
-        if self._sign_of_life_seconds is not None:
-            allowed = min(allowed, self._sign_of_life_seconds)
         try:
-            self.sock.settimeout(self._patience(begin + allowed - time.monotonic()))
+            self._allow(begin, got)
             count = self._take(_CHUNK_BYTES)
         except OSError as error:
             raise self._broken(error) from error
         return count
 
+    def _allow(self, begin: float, got: int) -> None:
+        """Let the socket wait as long as what began then, and has brought so many bytes, may still take."""
+        allowed = self.read_timeout_seconds + got / _SLOWEST_BYTES_PER_SECOND
+        if self._sign_of_life_seconds is not None:
+            allowed = min(allowed, self._sign_of_life_seconds)
+        self.sock.settimeout(self._patience(begin + allowed - time.monotonic()))
+
     def _take(self, size: int) -> int:
         raw = self.sock.recv(size)
-        if not raw:
+        self._buffer += raw
+        return self._counted(len(raw))
+
+    def _counted(self, received: int) -> int:
+        """Raises ImapUnreachable when nothing came: the server hung up."""
+        if not received:
             self.close()
             raise ImapUnreachable(ImapUnreachable.MSGID_LOST, {"host": self.settings.host})
-        self.received_bytes += len(raw)
+        self.received_bytes += received
         self._sign_of_life_seconds = None
-        self._buffer += raw
-        return len(raw)
+        return received
 
     def _patience(self, seconds: float) -> float:
         """Seconds to wait at most: what is asked, or what is left of the job. Raises ImapTimeout when nothing is."""

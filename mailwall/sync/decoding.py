@@ -32,15 +32,16 @@ def _base64(chunks: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     pieces = iter(chunks)
     for chunk in pieces:
-        if lines := _whole_lines(rest + chunk):
+        joined = rest + chunk if rest else chunk
+        if lines := _whole_lines(joined):
             read, rest = lines
             yield read
             continue
-        characters = (rest + chunk).translate(None, _NOT_BASE64)
+        characters = joined.translate(None, _NOT_BASE64)
         padding = characters.find(b"=")
         if padding >= 0:
             yield _run(characters[:padding])
-            yield from _after_padding(rest + chunk, pieces)
+            yield from _after_padding(joined, pieces)
             return
         whole = len(characters) - len(characters) % 4
         rest = characters[whole:]

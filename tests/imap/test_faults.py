@@ -260,24 +260,3 @@ def test_last_message_is_filtered_from_an_open_range() -> None:
     with ScriptedImap(answers) as server, open_session(settings_for(server)) as session:
         session.examine(b"INBOX")
         assert session.search_uids(10) == []
-
-
-@pytest.mark.parametrize(
-    ("middle", "kind"),
-    [
-        (b"* 1 FETCH (UID 1 BODY[1]<4> {2}\r\nxyHANGUP", ImapUnreachable),
-        (b"{tag} OK done\r\n", ImapProtocolError),
-        (b"{tag} NO gone\r\n", ImapProtocolError),
-        (b"* 1 FETCH (UID 1 BODY[1]<4> {2}\r\nxy)\r\n* BYE bye\r\nHANGUP", ImapUnreachable),
-    ],
-)
-def test_stream_cut_in_the_middle_raises_instead_of_ending(middle: bytes, kind: type[ImapError]) -> None:
-    answers = {
-        r"UID FETCH 1 \(UID BODY.PEEK\[1\]<0": b"* 1 FETCH (UID 1 BODY[1]<0> {4}\r\nabcd)\r\n{tag} OK done\r\n",
-        "UID FETCH": middle,
-    }
-    with ScriptedImap(answers) as server, open_session(settings_for(server)) as session:
-        session.examine(b"INBOX")
-        stream = session.stream_section(1, "1", chunk_bytes=4)
-        with pytest.raises(kind):
-            list(stream)

@@ -193,14 +193,25 @@ def test_attachment_streams_byte_for_byte(mailbox: Mailbox) -> None:
         session.noop()
 
 
-def test_stream_given_up_leaves_the_session_usable(mailbox: Mailbox) -> None:
+def test_fetch_given_up_leaves_the_session_usable(mailbox: Mailbox) -> None:
     uid = mailbox.deliver(mails.attachment_mail(1, size_bytes=2_000_000))
     with open_session(mailbox.settings()) as session:
         session.examine(b"INBOX")
-        for stream in (session.stream_section(uid, "2"), session.fetch_messages([uid], choose_sections=texts)):
-            next(iter(stream))
-            stream.close()  # type: ignore[attr-defined]
-            assert session.uid_set() == [uid]
+        stream = session.fetch_messages([uid], choose_sections=texts)
+        next(iter(stream))
+        stream.close()  # type: ignore[attr-defined]
+        assert session.uid_set() == [uid]
+
+
+def test_section_given_up_hangs_up_at_once(mailbox: Mailbox) -> None:
+    uid = mailbox.deliver(mails.attachment_mail(1, size_bytes=20_000_000))
+    with open_session(mailbox.settings()) as session:
+        session.examine(b"INBOX")
+        stream = session.stream_section(uid, "2")
+        next(stream)
+        stream.close()  # type: ignore[attr-defined]
+        assert session.closed
+        assert session.wire.received_bytes < 10_000_000
 
 
 def test_append_tells_where_the_message_is(mailbox: Mailbox) -> None:
