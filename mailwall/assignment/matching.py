@@ -52,17 +52,20 @@ def link_addresses(addresses: Collection[str]) -> set[int]:
     return _insert_links(_from_contacts(), sql.one_of("c.address"), sql.values_of(addresses))
 
 
-def link_unassigned(low: int, high: int, account_ids: Collection[int] | None) -> set[int]:
-    """Add the missing links of unassigned messages to contacts; gives the messages that got one.
+def link_missing(low: int, high: int, account_ids: Collection[int] | None) -> set[int]:
+    """Add the missing links of messages (of these accounts, None: of all); gives the messages that got one.
 
-    low, high: first and last id of ContactAddress to look at (see address_ranges). account_ids: None for all.
+    low, high: first and last id of ContactAddress to look at (see address_ranges).
     """
-    fixed = sql.fixed_join()
-    tables = f"{_from_contacts()} {fixed} mailstore_message m ON m.id = p.message_id"
-    condition, parameters = "c.id BETWEEN %s AND %s AND NOT m.assigned", [low, high]
-    if account_ids is not None:
-        condition, parameters = f"{condition} AND {sql.one_of('m.account_id')}", [low, high, sql.values_of(account_ids)]
-    return _insert_links(tables, condition, *parameters)
+    # what is linked already is known from the index of links alone: rows of messages are wide and lie far apart
+    condition = (
+        "c.id BETWEEN %s AND %s AND NOT EXISTS (SELECT 1 FROM assignment_link l WHERE l.message_id = p.message_id "
+        "AND l.contact_id = c.contact_id AND l.field = p.role AND l.address = c.address)"
+    )
+    if account_ids is None:
+        return _insert_links(_from_contacts(), condition, low, high)
+    tables = f"{_from_contacts()} {sql.fixed_join()} mailstore_message m ON m.id = p.message_id"
+    return _insert_links(tables, f"{condition} AND {sql.one_of('m.account_id')}", low, high, sql.values_of(account_ids))
 
 
 def address_ranges(size: int) -> list[tuple[int, int]]:

@@ -94,7 +94,7 @@ def review_unassigned(
         with transaction.atomic():
             _mark(matching.unlink_own_addresses())
         threads.heal_threads()
-    review.assigned = _link_unassigned(account_ids)
+    review.assigned = _link_missing(account_ids)
     review.finished_at = timezone.now()
     review.save()
     return review
@@ -122,12 +122,12 @@ def claim_daily_review(now: datetime, workspace: Workspace) -> Review | None:
     return review if stale.update(started_at=now) else None
 
 
-def _link_unassigned(account_ids: Collection[int] | None) -> int:
+def _link_missing(account_ids: Collection[int] | None) -> int:
     """Group by group of addresses: who else wants to write waits for one group at most."""
     assigned = 0
     for low, high in matching.address_ranges(REVIEW_BATCH):
         with transaction.atomic():
-            assigned += _mark(matching.link_unassigned(low, high, account_ids))
+            assigned += _mark(matching.link_missing(low, high, account_ids))
     return assigned
 
 
