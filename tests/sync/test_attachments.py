@@ -298,6 +298,10 @@ def test_downloading_changes_nothing_on_the_server(account, mailbox: Mailbox):
         ("a\r\nSet-Cookie: x=1.pdf", "aSet-Cookie x=1.pdf"),
         ('a"; filename=evil.html; x=".pdf', "a; filename=evil.html; x=.pdf"),
         (".hidden. ", "hidden"),
+        ("in\u00advoice.pdf", "invoice.pdf"),
+        ("CON.txt", "_CON.txt"),
+        ("lpt1", "_lpt1"),
+        ("control.txt", "control.txt"),
         ("x" * 3000 + ".pdf", "x" * 251 + ".pdf"),
         ("ż" * 300 + ".pdf", "ż" * 125 + ".pdf"),
     ],
@@ -305,6 +309,15 @@ def test_downloading_changes_nothing_on_the_server(account, mailbox: Mailbox):
 def test_file_names_are_safe(name, safe):
     assert rules.safe_filename(name, "application/pdf") == safe
     assert len(safe.encode()) <= 255
+
+
+def test_names_in_an_archive_differ_on_every_file_system():
+    used: list[str] = []
+    for name in ["a.pdf", "A.PDF", "a.pdf", "no ending", "no ending", "ż" * 125 + ".pdf", "Ż" * 125 + ".pdf"]:
+        used.append(rules.unused_name(name, used))
+    assert used[:5] == ["a.pdf", "A (2).PDF", "a (3).pdf", "no ending", "no ending (2)"]
+    assert used[6].endswith("Ż (2).pdf")
+    assert all(len(name.encode()) <= 255 for name in used)
 
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "text/javascript"])
