@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mailwall.email_accounts.import_rules import ImportRuleKind
 from mailwall.team import rules
@@ -39,7 +40,7 @@ class State(models.TextChoices):
     ACTIVE = "active", _("Working")
     PAUSED = "paused", _("Paused")
     NEEDS_SIGN_IN = "needs_sign_in", _("Needs sign-in")
-    DEACTIVATED = "deactivated", _("Deactivated")
+    DEACTIVATED = "deactivated", pgettext_lazy("account", "Deactivated")
 
 
 def _managed_teams(viewer: User) -> models.QuerySet[Team]:
