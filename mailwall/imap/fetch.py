@@ -26,7 +26,6 @@ __all__ = [
     "FetchStream",
     "WantsText",
     "overview",
-    "stream",
 ]
 
 ChooseSections = Callable[[BodyPart], Sequence[BodyPart]]
