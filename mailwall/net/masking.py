@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import re
+from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import quote, quote_plus
 
@@ -23,6 +24,7 @@ def masked(words: str, settings: ServerSettings) -> str:
     return " ".join(words.split())[:MAX_LENGTH]
 
 
+@lru_cache(maxsize=8)  # a connection's answers come one after the other; no more passwords than that stay in memory
 def _spelt(username: str, password: str) -> re.Pattern[str]:
     """Every spelling of the password, the longest first; upper and lower case alike."""
     plain = [f"{head}\0{username}\0{password}" for head in ("", username)]  # RFC 4616

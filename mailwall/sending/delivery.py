@@ -100,30 +100,62 @@ class _Line:
             self._session.close()
 
 
-def _hand_over_all(line: _Line, rows: list[Outgoing], stopping: Callable[[], bool]) -> int:
-    """Hand over one after the other while the line lasts; gives how many were taken, rows keeps what was not tried.
+class _Fence:
+    """What is written before the content of a mail is said: that it begins, and that the one before it was sent.
 
-    The end of one and the fence of the next are one commit: so a mail costs the database one.
+    Both are one commit, so a mail costs the database one; it runs while the server answers to MAIL, RCPT and DATA.
     """
+
+    def __init__(self) -> None:
+        self._sent: tuple[Outgoing, SubmitResult] | None = None
+        self._begun: Outgoing | None = None
+
+    def pass_with(self, row: Outgoing) -> None:
+        """Again, over another connection, does nothing. :raises Overtaken: the mail may not begin."""
+        if row is self._begun:
+            return
+        before, self._sent = self._sent, None
+        if before is None or not attempts.sent(*before, then=row):
+            attempts.begin(row)
+        self._begun = row
+
+    def took(self, row: Outgoing, result: SubmitResult) -> None:
+        """The server has the mail, which is written with the next fence."""
+        self._sent = (row, result)
+
+    def settle(self) -> None:
+        """Write what is left: no other mail begins now."""
+        before, self._sent = self._sent, None
+        if before is not None:
+            attempts.sent(*before)
+
+
+def _hand_over_all(line: _Line, rows: list[Outgoing], stopping: Callable[[], bool]) -> int:
+    """Hand over one after the other while the line lasts; gives how many were taken, rows keeps what was not tried."""
     ready = forwarding.ready_bytes(rows)
-    taken, has_begun = 0, False
-    while rows and line.trouble is None and (has_begun or not stopping()):
-        result = _hand_over(line, rows[0], ready.pop(rows[0].pk, None), has_begun=has_begun)
+    taken, fence = 0, _Fence()
+    while rows and line.trouble is None and not stopping():
+        row, raw = rows[0], ready.pop(rows[0].pk, None)
+        if raw is None or not line.is_kept:
+            fence.settle()  # what takes long now is not waited for
+        result = _hand_over(line, row, raw, fence)
+        if result is None:
+            fence.settle()
         if line.refusal is not None:
             break
-        row, has_begun = rows.pop(0), False
+        rows.pop(0)
         if result is not None:
             taken += 1
-            then = rows[0] if rows and rows[0].pk in ready and not stopping() else None
-            has_begun = attempts.sent(row, result, then=then)
+            fence.took(row, result)
+    fence.settle()
     return taken
 
 
-def _hand_over(line: _Line, row: Outgoing, raw: bytes | None, *, has_begun: bool) -> SubmitResult | None:
+def _hand_over(line: _Line, row: Outgoing, raw: bytes | None, fence: _Fence) -> SubmitResult | None:
     """One try; what comes of it is written, unless the server took the mail. raw: None when it is to be read still."""
     try:
         raw = forwarding.complete_bytes(row) if raw is None else raw
-        return _submit(line, row, raw, (lambda: None) if has_begun else partial(attempts.begin, row))
+        return _submit(line, row, raw, partial(fence.pass_with, row))
     except Overtaken:
         pass
     except SmtpOutcomeUnknown as error:
@@ -144,13 +176,12 @@ def _submit(line: _Line, row: Outgoing, raw: bytes, begin: Callable[[], None]) -
     """Submit; a kept connection that the server had closed meanwhile is replaced once, for nothing was said yet."""
     was_kept = line.is_kept
     session = line.session()
-    begin()
     try:
-        return session.submit(line.sender_address, row.remaining, raw)
+        return session.submit(line.sender_address, row.remaining, raw, before_content=begin)
     except SmtpError as error:
         if not (was_kept and error.retryable and session.closed and not session.in_content):
             raise
-    return line.session().submit(line.sender_address, row.remaining, raw)
+    return line.session().submit(line.sender_address, row.remaining, raw, before_content=begin)
 
 
 def _may_send(account: EmailAccount, batch: list[Outgoing]) -> bool:

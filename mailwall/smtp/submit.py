@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import smtplib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import idna
@@ -43,15 +43,18 @@ class _Dialogue:
         self._client = client
         self._unsaid = [f"{command}\r\n" for command in commands]
         self._unread = 0
-        if client.has_extn("pipelining") and len(commands) <= _PIPELINED:
-            client.send("".join(self._unsaid))
-            self._unread = len(commands)
+        together = client.has_extn("pipelining") and len(commands) <= _PIPELINED
+        self._say(len(commands) if together else 1)
+
+    def _say(self, count: int) -> None:
+        self._client.send("".join(self._unsaid[:count]))
+        del self._unsaid[:count]
+        self._unread += count
 
     def answer(self) -> tuple[int, bytes]:
-        if self._unread:
-            self._unread -= 1
-        else:
-            self._client.send(self._unsaid.pop(0))
+        if not self._unread:
+            self._say(1)
+        self._unread -= 1
         return self._client.getreply()
 
     def break_off(self) -> None:
@@ -103,8 +106,18 @@ class SmtpSession:
             self._client.docmd("QUIT")
         self._client.close()
 
-    def submit(self, sender: str, receivers: Sequence[str], raw_message: bytes) -> SubmitResult:
+    def submit(
+        self,
+        sender: str,
+        receivers: Sequence[str],
+        raw_message: bytes,
+        *,
+        before_content: Callable[[], None] = lambda: None,
+    ) -> SubmitResult:
         """Hand one mail over. sender and receivers: envelope addresses, raw_message: without Bcc, any line ends.
+
+        before_content: called once while the server answers to the first words, before a byte of the mail is said (till
+        then it takes nothing, RFC 5321 §4.1.1.4). What it raises ends the connection.
 
         Gives which receivers were accepted. Raises SmtpTemporary, SmtpBusy, SmtpTimeout or SmtpUnreachable (not sent,
         try later), SmtpRefused or SmtpReceiversRefused (tell at once), SmtpOutcomeUnknown (perhaps sent: never again).
@@ -116,7 +129,8 @@ class SmtpSession:
         receivers = list(dict.fromkeys(receivers))
         with connect.translated(settings, client):
             envelope = [self._address(address) for address in (sender, *receivers)]
-            refusals = self._say_envelope(envelope, self._options(raw, envelope), receivers)
+            dialogue = self._begin(envelope, self._options(raw, envelope), before_content)
+            refusals = self._read_envelope(dialogue, receivers)
             self.in_content = True
             client.send(_stuffed(raw) + b".\r\n")
         status, words = self._answer_to_mail()
@@ -126,10 +140,18 @@ class SmtpSession:
         accepted = tuple(receiver for receiver in receivers if receiver not in refusals)
         return SubmitResult(accepted=accepted, refused=refusals, words=masked(_as_text(words), settings))
 
-    def _say_envelope(self, envelope: list[str], options: str, receivers: list[str]) -> dict[str, Refusal]:
-        """From MAIL to the server's "go on" (354); gives the refused receivers. Raises when there is no going on."""
+    def _begin(self, envelope: list[str], options: str, before_content: Callable[[], None]) -> _Dialogue:
         named = (f"RCPT TO:<{address}>" for address in envelope[1:])
         dialogue = _Dialogue(self._client, [f"MAIL FROM:<{envelope[0]}>{options}", *named, "DATA"])
+        try:
+            before_content()
+        except BaseException:
+            self._client.close()  # DATA may have been said: whatever follows would be the mail
+            raise
+        return dialogue
+
+    def _read_envelope(self, dialogue: _Dialogue, receivers: list[str]) -> dict[str, Refusal]:
+        """From MAIL to the server's "go on" (354); gives the refused receivers. Raises when there is no going on."""
         status, words = dialogue.answer()
         if status != 250:
             if status != 421:

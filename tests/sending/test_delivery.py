@@ -304,7 +304,7 @@ def test_mail_cancelled_while_a_worker_has_it_does_not_leave(account, people, qu
 def test_kept_connection_that_the_server_closed_is_replaced_without_a_pause(account, queue, smtp_sink, monkeypatch):
     real, calls = attempts.sent, []
 
-    def drop_connections(row, result, *, then) -> bool:
+    def drop_connections(row, result, *, then=None) -> bool:
         calls.append(row.pk)
         smtp_sink.hang_up()
         return real(row, result, then=then)
