@@ -55,15 +55,16 @@ class Searching(Messages):
             found = self._uids_by_fetch(asked)
         return [uid for uid in found if low <= uid <= top]
 
-    def search_message_ids(self, message_ids: Iterable[str]) -> list[int]:
+    def search_message_ids(self, message_ids: Iterable[str], *, fields: Sequence[str] = ("Message-ID",)) -> list[int]:
         """UIDs of messages whose Message-ID holds one of these (with or without brackets), ascending.
 
-        Many at once, so that the server reads its headers once and not once for each. Where SEARCH is broken: among the
-        newest NEWEST_LOOKED_AT, for what was moved or filed lately lies there.
+        fields: the header fields in which they may stand. Many at once, so that the server reads its headers once and
+        not once for each. Where SEARCH is broken: by Message-ID among the newest NEWEST_LOOKED_AT, for what was moved
+        or filed lately lies there.
         """
         wanted = [message_id.strip() for message_id in message_ids]
         try:
-            return self._search_message_ids(wanted)
+            return self._search_message_ids(wanted, [field.encode() for field in fields])
         except SEARCH_REFUSED:
             if self.closed:
                 raise
@@ -71,11 +72,12 @@ class Searching(Messages):
         newest = self.fetch_overviews(self._uids_by_fetch(b"1:*")[-NEWEST_LOOKED_AT:], with_message_ids=True)
         return [seen.uid for seen in newest if seen.message_id in named]
 
-    def _search_message_ids(self, message_ids: Iterable[str]) -> list[int]:
+    def _search_message_ids(self, message_ids: Iterable[str], raw_fields: Sequence[bytes]) -> list[int]:
         raw_ids = {message_id.encode("utf-8", "surrogateescape") for message_id in message_ids}
         asked = sorted(raw for raw in raw_ids if raw and not re.search(rb"[\r\n\0]", raw))
         found: set[int] = set()
-        for criteria in _alternatives([b"HEADER Message-ID " + quoted(raw) for raw in asked if raw.isascii()]):
+        plain = [b"HEADER %b %b" % (field, quoted(raw)) for raw in asked if raw.isascii() for field in raw_fields]
+        for criteria in _alternatives(plain):
             found.update(self._search(criteria))
         for raw in asked:
             if not raw.isascii():

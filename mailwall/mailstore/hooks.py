@@ -17,6 +17,7 @@ MessagesArrived = Callable[[Sequence[int], bool], None]
 UnassignedChanged = Callable[[Collection[str]], None]
 
 _listeners: list[MessagesArrived] = []
+_answer_listeners: list[MessagesArrived] = []
 _unassigned_listeners: list[UnassignedChanged] = []
 
 
@@ -34,6 +35,20 @@ def tell_messages_arrived(message_ids: Sequence[int], *, history: bool) -> None:
     if message_ids:
         for listener in _listeners:
             listener(message_ids, history)
+
+
+def on_answers_found(listener: MessagesArrived) -> None:
+    """Have `listener(message_ids, history)` called for messages that were here before, and turn out to answer a mail of
+    ours: its server had given it another Message-ID. history is False."""
+    if listener not in _answer_listeners:
+        _answer_listeners.append(listener)
+
+
+def tell_answers_found(message_ids: Sequence[int]) -> None:
+    """Call every listener; to be called inside the transaction that noted the other Message-ID."""
+    if message_ids:
+        for listener in _answer_listeners:
+            listener(message_ids, False)
 
 
 def on_unassigned_changed(listener: UnassignedChanged) -> None:

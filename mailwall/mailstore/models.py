@@ -115,6 +115,19 @@ class Message(models.Model):
         return account_errors.translated(msgid, params, msgid)
 
 
+class OtherMessageId(models.Model):
+    """A Message-ID that a mail server gave to a mail of ours; receivers know it by this one."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="other_message_ids")
+    name = models.CharField(max_length=998)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["name", "message"], name="other_message_id_once")]
+
+    def __str__(self) -> str:
+        return f"other id of message {self.message_id}"
+
+
 class MessageBody(models.Model):
     """Full text, and the HTML exactly as received: it is cleaned whenever it is shown.
 

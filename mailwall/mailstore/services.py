@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from mailwall.email_accounts import queries as account_queries
 from mailwall.email_accounts.models import EmailAccount
-from mailwall.mailstore import hooks, search_index, store
+from mailwall.mailstore import hooks, own_copies, search_index, store
 from mailwall.mailstore.errors import MessageNotFound
 from mailwall.mailstore.models import Direction, Message, MessageQuerySet, Tombstone
 from mailwall.mailstore.store import NewMessage
@@ -38,7 +38,9 @@ def store_messages(account: EmailAccount, incoming: Sequence[IncomingMessage]) -
         return []
     now, own = timezone.now(), account_queries.own_addresses()
     with transaction.atomic():
-        plan = _plan(account.pk, [store.prepare(item, own) for item in incoming])
+        messages = [store.prepare(item, own) for item in incoming]
+        own_copies.recognise(account.pk, messages)
+        plan = _plan(account.pk, messages)
         store.settle_threads(account.owner_id, [*plan.new, *plan.better])
         foreign = store.insert_messages(account.pk, plan.new, now)
         created = {message.content_key: message for message in plan.new if message.content_key not in foreign}

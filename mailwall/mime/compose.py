@@ -18,16 +18,18 @@ from mailwall.mime.charsets import clean
 from mailwall.mime.fields import HeaderInvalid
 from mailwall.mime.types import Address, Draft, DraftFile
 
-__all__ = ["HeaderInvalid", "bcc_line", "compose", "text_part", "with_files"]
+__all__ = ["OWN_ID_FIELD", "HeaderInvalid", "bcc_line", "compose", "text_part", "with_files"]
 
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,80}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")
 _LINE_ENDS = re.compile("\r\n|\r|\n")
 _PLAIN_LINE_LENGTH = 78
 _END_OF_HEAD = b"\r\nMIME-Version: 1.0\r\n"  # the fields of the root part follow
+#: the Message-ID once more: servers that give a mail another one (Microsoft's) leave fields that they do not know
+OWN_ID_FIELD = "X-Mailwall-Message-ID"
 #: set by compose() itself, so nobody else may
 _OWN_FIELDS = frozenset(
     ("from", "to", "cc", "bcc", "subject", "date", "message-id", "in-reply-to", "references", "mime-version", "sender",
-     "resent-bcc", "return-path", "received")
+     "resent-bcc", "return-path", "received", OWN_ID_FIELD.lower())
 )  # fmt: skip
 
 
@@ -43,6 +45,7 @@ def compose(draft: Draft) -> bytes:
         fields.text_field("Subject", draft.subject),
         f"Date: {format_datetime(draft.date)}",
         fields.ids_field("Message-ID", [draft.message_id]),
+        fields.ids_field(OWN_ID_FIELD, [draft.message_id]),
         fields.ids_field("In-Reply-To", [draft.in_reply_to]),
         fields.ids_field("References", draft.references),
         *(_further(name, value) for name, value in draft.headers),

@@ -33,8 +33,10 @@ _WANTED = frozenset(
     "message-id in-reply-to references subject date from sender reply-to to cc bcc list-id list-unsubscribe "
     "return-path "
     "auto-submitted precedence x-autoreply x-autorespond x-autoresponder x-auto-response-suppress x-vacation "
-    "x-failed-recipients content-type".split()
+    "x-failed-recipients content-type "
+    "x-mailwall-message-id x-microsoft-original-message-id x-google-original-message-id".split()
 )
+_ORIGINAL_ID_FIELDS = ("x-mailwall-message-id", "x-microsoft-original-message-id", "x-google-original-message-id")
 
 
 def parse_message(
@@ -82,8 +84,10 @@ def _assemble(
     if not message_ids:
         odd += ("no message id",)
     in_reply_to = parse_message_ids(_first(fields, "in-reply-to"))
+    originals = [each for name in _ORIGINAL_ID_FIELDS for each in parse_message_ids(_first(fields, name))]
     return ParsedMessage(
         message_id=message_ids[0] if message_ids else "",
+        original_id=originals[0] if originals else "",
         in_reply_to=in_reply_to[0] if in_reply_to else "",
         references=parse_message_ids(b" ".join(fields.get("references", ()))),
         subject=subject,

@@ -92,7 +92,8 @@ class AttachmentInfo(Sendable):
 class ParsedMessage(Sendable):
     """A received or sent message as text. Strings hold no NUL and no lone surrogate, so any database takes them.
 
-    message_id, in_reply_to, references: without angle brackets. from_: all senders, `from_[0]` is the first.
+    message_id, in_reply_to, references: without angle brackets. original_id: the Message-ID that the mail had before a
+    server gave it another one, '' where no field tells it. from_: all senders, `from_[0]` is the first.
     text: the whole decoded text (made from HTML where there is no plain part). html: as received, NOT cleaned; ''
     when there is none. automatic: '' for a human's mail, else why it counts as automatic ('auto-replied',
     'auto-generated', 'bulk', 'list', 'bounce'). report: what a bounce says for programs, as text. list_id: of
@@ -100,6 +101,7 @@ class ParsedMessage(Sendable):
     """
 
     message_id: str = ""
+    original_id: str = ""
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
     subject: str = ""

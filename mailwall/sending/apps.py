@@ -13,4 +13,5 @@ class SendingConfig(AppConfig):
         from mailwall.sending import bounces, departures, hooks  # noqa: PLC0415
 
         mailstore_hooks.on_messages_arrived(bounces.on_messages_arrived)
+        mailstore_hooks.on_answers_found(bounces.on_messages_arrived)
         hooks.on_outgoing_settled(departures.forget_when_sent)

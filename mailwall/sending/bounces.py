@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
+from mailwall.mailstore import own_copies
 from mailwall.mailstore.models import DeliveryState, Direction, Message, Participant, ParticipantRole
 from mailwall.mime import reports
 from mailwall.mime.addresses import fold_address
@@ -37,7 +38,8 @@ def on_messages_arrived(message_ids: Sequence[int], history: bool) -> None:
 def _read(bounce: Message) -> None:
     body = bounce.body
     named = (*reports.message_ids_in(body.report, body.text), bounce.in_reply_to, *bounce.references)
-    mine = Outgoing.objects.filter(account_id=bounce.account_id, message_id_header__in=[each for each in named if each])
+    known = own_copies.original_ids([each for each in named if each])
+    mine = Outgoing.objects.filter(account_id=bounce.account_id, message_id_header__in=sorted(known))
     outgoing = mine.order_by("-pk").first()
     if outgoing is None:
         return

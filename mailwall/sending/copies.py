@@ -20,7 +20,8 @@ from mailwall.email_accounts import connection, places
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.imap.errors import ImapError, ImapFolderGone
 from mailwall.imap.session import ImapSession, open_session
-from mailwall.mailstore.models import DeliveryState
+from mailwall.mailstore.models import DeliveryState, OtherMessageId
+from mailwall.mime.compose import OWN_ID_FIELD
 from mailwall.mime.pixels import without_pixel
 from mailwall.sending import hooks, rules, services
 from mailwall.sending.models import CopyState, Outgoing, OutgoingContent, OutgoingState
@@ -43,8 +44,10 @@ class _Sent:
     patience: timedelta
 
     def has(self, row: Outgoing) -> bool:
+        if OtherMessageId.objects.filter(message=row.message_id).exists():
+            return True  # the synchronisation has recognised it under the server's own Message-ID
         self.session.noop()  # so that what came since the folder was opened is found too
-        return bool(self.session.search_message_ids([row.message_id_header]))
+        return bool(self.session.search_message_ids([row.message_id_header], fields=("Message-ID", OWN_ID_FIELD)))
 
 
 @logged_as("file")

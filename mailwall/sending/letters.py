@@ -11,6 +11,7 @@ import css_inline
 from django.utils.translation import gettext as _
 
 from mailwall.email_accounts.models import EmailAccount
+from mailwall.mailstore import own_copies
 from mailwall.mailstore.models import Attachment, Message
 from mailwall.mime import compose, fields
 from mailwall.mime.addresses import AddressInvalid, normalize_email
@@ -84,7 +85,7 @@ def build(
         from_=Address(name=sender.name, address=account.address),
         to=to, cc=cc, subject=letter.subject.strip(), text=text, html=_complete(html), files=tuple(files),
         message_id=message_id, date=date.astimezone(_zone(sender)), headers=tuple(headers),
-        in_reply_to=answered.message_id if answered else "", references=_references(answered),
+        in_reply_to=own_copies.known_as(answered) if answered else "", references=_references(answered),
     )  # fmt: skip
     raw = _composed(draft)
     only_bcc = tuple(person for person in bcc if person not in (*to, *cc))
@@ -198,7 +199,8 @@ def _references(answered: Message | None) -> tuple[str, ...]:
     if answered is None:
         return ()
     before = answered.references or [answered.in_reply_to]
-    return tuple(each for each in (*before, answered.message_id) if each)
+    both = dict.fromkeys((answered.message_id, own_copies.known_as(answered)))
+    return tuple(each for each in (*before, *both) if each)
 
 
 def _bodies(sender: User, account: EmailAccount, letter: Letter) -> tuple[str, str]:

@@ -15,6 +15,7 @@ class SequencesConfig(AppConfig):
         from mailwall.sequences import endings, running  # noqa: PLC0415
 
         mailstore_hooks.on_messages_arrived(endings.note_arrivals)
+        mailstore_hooks.on_answers_found(endings.note_arrivals)
         contact_hooks.on_addresses_changed(endings.note_addresses)
         contact_hooks.on_contact_leaves(endings.note_contact_leaves)
         sending_hooks.on_outgoing_settled(running.note_settled)

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from mailwall.contacts import hooks as contact_hooks
 from mailwall.contacts.models import ContactAddress
+from mailwall.mailstore import own_copies
 from mailwall.mailstore.models import Direction, Message, MessageBody, Participant, ParticipantRole
 from mailwall.mime.html import split_quoted
 from mailwall.sequences import absence, notices, posts, queries, timing
@@ -149,7 +150,7 @@ def _arrivals(message_ids: Sequence[int]) -> list[_Arrival]:
             automatic=automatic,
             at=at,
             senders=frozenset(senders.get(pk, ())),
-            answers=frozenset(filter(None, (in_reply_to, *references))),
+            answers=own_copies.original_ids(filter(None, (in_reply_to, *references))),
         )
         for pk, automatic, at, in_reply_to, references in mails.values()
         if not senders.get(pk, set()) & ours

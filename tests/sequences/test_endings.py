@@ -14,7 +14,7 @@ from mailwall.mailstore.models import MessageBody
 from mailwall.sequences import enrolling, queries, services
 from mailwall.sequences.models import StepRun
 from mailwall.sequences.services import SequenceInput
-from tests.cast import make_account
+from tests.cast import make_account, store
 from tests.sequences.conftest import MAIL
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +55,20 @@ def test_any_mail_from_any_address_of_the_contact_to_a_colleague_ends_it(story, 
 
 def test_an_answer_to_a_step_from_a_strangers_address_ends_it(story, enrolment):
     story.arrive("assistant@elsewhere.example", References=step_id(enrolment))
+    assert story.state(enrolment) == ("replied", "reply")
+
+
+@pytest.mark.parametrize("answer_comes_first", [True, False])
+def test_an_answer_to_the_id_that_the_server_gave_the_step_ends_it(story, enrolment, answer_comes_first):
+    outgoing = story.first
+    raw = bytes(outgoing.content.raw).replace(b"\r\nMessage-ID: <", b"\r\nMessage-ID: <server-")
+    known_as = f"<server-{outgoing.message_id_header}>"
+    if not answer_comes_first:
+        store(story.account, raw, direction="sent", days_ago=0)
+    story.arrive("assistant@elsewhere.example", In_Reply_To=known_as)
+    if answer_comes_first:
+        assert enrolment.state == "active"
+        store(story.account, raw, direction="sent", days_ago=0)
     assert story.state(enrolment) == ("replied", "reply")
 
 
