@@ -18,7 +18,7 @@ _TAGGED_OK = re.compile(rb"^[A-Za-z]+\d+ OK ", re.MULTILINE)
 
 
 class Proxy:
-    """Listens on `port` of `host`, forwards to target_port on loopback. Change the attributes at any time.
+    """Listens on `port` of `host`, or on a listener, forwards to target_port on loopback. Change attributes at any time.
 
     delay_seconds: added to each direction (half a round trip).
     cut_after: bytes to the client after which its connection is reset (half_close: told the end), once; None: never.
@@ -28,7 +28,14 @@ class Proxy:
     client spoke after it was spoken to: round trips.
     """
 
-    def __init__(self, target_port: int, *, delay_seconds: float = 0.0, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        target_port: int,
+        *,
+        delay_seconds: float = 0.0,
+        host: str = "127.0.0.1",
+        listener: socket.socket | None = None,
+    ) -> None:
         self.target_port = target_port
         self.delay_seconds = delay_seconds
         self.cut_after: int | None = None
@@ -44,7 +51,7 @@ class Proxy:
         self.sent = bytearray()
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
-        self._listener = socket.create_server((host, 0), backlog=100)
+        self._listener = listener or socket.create_server((host, 0), backlog=100)
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -1,0 +1,138 @@
+"""Storing a million messages: is it as fast at the end as at the beginning?
+
+Through the code that every synchronisation uses: `sync.batches.commit` with lease, rows, threads, search words,
+placements, links, counts and cursor, 500 mails to a transaction, 100 accounts in turn. Mails are made beforehand,
+unmeasured: reading and parsing cost the same whatever the store holds. Their words, senders and threads are spread as
+in life: few are frequent, and new ones keep coming. CPU is ours and the database's; wall time is of storing alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.installation import DATABASES, call, installation
+from benchmarks.measure import report
+
+if TYPE_CHECKING:
+    from mailwall.sync.reading import Reading
+
+BATCH, ACCOUNTS, SENDERS, CONTACTS, WORDS = 500, 100, 50_000, 2_000, 300_000
+STEPS = 10
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="bench ingest")
+    parser.add_argument("--database", choices=[*DATABASES, "both"], default="both")
+    parser.add_argument("--messages", type=int, default=200_000)
+    options = parser.parse_args(arguments)
+    for database in DATABASES if options.database == "both" else [options.database]:
+        with installation(database) as env:
+            call(env, "benchmarks.ingest", "in", database, str(options.messages))
+
+
+def inside(database: str, messages: int) -> None:
+    """In the installation: store so many and print the rate of every tenth."""
+    from benchmarks.database import rss_mb, size_bytes
+
+    steps = []
+    for number, (wall, cpu, count) in enumerate(store(messages), 1):
+        steps.append((count / wall, count / cpu))
+        name = f"{database}, {number * messages // STEPS} stored"
+        report(f"rate, {name}", [count / wall], "1/s")
+        report(f"rate by CPU, {name}", [count / cpu], "1/s")
+        report(f"RSS, {name}", [rss_mb()], "MB")
+    for position, name in enumerate(("wall", "CPU")):
+        report(f"rate, last tenth to first by {name}, {database}", [steps[-1][position] / steps[0][position]], "x")
+    report(f"stored size of a message, {database}", [size_bytes() / messages], "bytes")
+
+
+def store(messages: int) -> Iterator[tuple[float, float, int]]:
+    """Gives wall seconds, CPU seconds and messages of each tenth."""
+    from benchmarks.database import server_cpu_seconds
+    from mailwall.email_accounts import leases
+    from mailwall.sync import batches
+
+    works = make_works()
+    per_step = max(BATCH, messages // STEPS)
+    for step in range(STEPS):
+        wall = cpu = 0.0
+        server = server_cpu_seconds()
+        for first in range(step * per_step, (step + 1) * per_step, BATCH):
+            work, folder = works[first // BATCH % ACCOUNTS]
+            readings = make_readings(range(first, min(first + BATCH, (step + 1) * per_step)), messages)
+            begin, begin_cpu = time.perf_counter(), time.process_time()
+            leases.fence(work.account.pk, work.token)
+            batches.commit(work, folder, readings, lambda batch: {"high_uid": batch[-1].uid})
+            wall += time.perf_counter() - begin
+            cpu += time.process_time() - begin_cpu
+        yield wall, cpu + server_cpu_seconds() - server, per_step
+
+
+def make_works() -> list[tuple[Any, Any]]:
+    """Accounts with a lease and a folder each, of ten owners, and contacts who are among the senders."""
+    from mailwall.contacts.models import Contact, ContactAddress
+    from mailwall.email_accounts import leases
+    from mailwall.sync.batches import Work
+    from mailwall.sync.models import Folder
+    from tests.cast import make_account, make_user
+
+    owners = [make_user(f"owner{number}@ours.example") for number in range(10)]
+    works = []
+    for number in range(ACCOUNTS):
+        account = make_account(owners[number % len(owners)], f"box{number}@ours.example")
+        folder = Folder.objects.create(
+            account=account, raw_name=b"INBOX", name="INBOX", role="inbox", selected=True, uidvalidity=1
+        )
+        works.append((Work(account=account, token=str(leases.take_lease(account.pk))), folder))
+    people = Contact.objects.bulk_create(Contact(kind="person", name=f"Person {n}") for n in range(CONTACTS))
+    ContactAddress.objects.bulk_create(
+        ContactAddress(contact=contact, kind="person", address=address_of(number))
+        for number, contact in enumerate(people)
+    )
+    return works
+
+
+def address_of(sender: int) -> str:
+    return f"person{sender}@firma{sender // 10}.example"
+
+
+def make_readings(numbers: Sequence[int], of: int) -> list[Reading]:
+    """Mails in the order of their coming over three years, the same for the same number."""
+    from mailwall.mailstore.types import IncomingMessage
+    from mailwall.mime.types import Address, ParsedMessage
+    from mailwall.sync.reading import Reading
+
+    chance = random.Random(numbers[0])
+    begin = datetime(2024, 1, 1, tzinfo=UTC)
+    box = numbers[0] // BATCH % ACCOUNTS
+    made = []
+    for number in numbers:
+        at = begin + timedelta(seconds=1_000 * 86_400 * number // of)
+        text = " ".join(f"w{int(WORDS * chance.random() ** 4)}" for _ in range(150))
+        sender = int(SENDERS * chance.random() ** 2)
+        answered = f"mail-{number - ACCOUNTS * BATCH}@kwiat.example" if number % 3 == 0 else ""
+        parsed = ParsedMessage(
+            message_id=f"mail-{number}@kwiat.example", in_reply_to=answered, references=(answered,) if answered else (),
+            subject=text[:50], date=at, from_=(Address(name=f"Person {sender}", address=address_of(sender)),),
+            to=(Address(address=f"box{box}@ours.example"),), text=text,
+            cc=(Address(address=address_of(chance.randrange(SENDERS))),) if number % 5 == 0 else (),
+            html=f"<html><body><p>{text}</p></body></html>" if number % 2 else "",
+        )  # fmt: skip
+        incoming = IncomingMessage(parsed=parsed, direction="received", internaldate=at, size_bytes=2 * len(text))
+        made.append(Reading(uid=number + 1, internaldate=at, size_bytes=incoming.size_bytes, incoming=incoming))
+    return made
+
+
+if __name__ == "__main__":
+    os.environ["DJANGO_SETTINGS_MODULE"] = "mailwall.config.settings"
+    import django
+
+    django.setup()
+    inside(sys.argv[2], int(sys.argv[3]))
