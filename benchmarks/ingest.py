@@ -13,12 +13,13 @@ import os
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from statistics import harmonic_mean
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.installation import DATABASES, call, installation
-from benchmarks.measure import report
+from benchmarks.measure import report, rss_mb
 
 if TYPE_CHECKING:
     from mailwall.sync.reading import Reading
@@ -30,49 +31,54 @@ STEPS = 10
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench ingest")
     parser.add_argument("--database", choices=[*DATABASES, "both"], default="both")
-    parser.add_argument("--messages", type=int, default=200_000)
+    parser.add_argument("--messages", type=int, default=100_000, help="to be stored")
+    parser.add_argument("--grow", type=int, default=0, help="after half of them multiply to so many (PostgreSQL)")
     options = parser.parse_args(arguments)
     for database in DATABASES if options.database == "both" else [options.database]:
         with installation(database) as env:
-            call(env, "benchmarks.ingest", "in", database, str(options.messages))
+            call(env, "benchmarks.ingest", "in", database, str(options.messages), str(options.grow))
 
 
-def inside(database: str, messages: int) -> None:
+def inside(database: str, messages: int, grown: int) -> None:
     """In the installation: store so many and print the rate of every tenth."""
-    from benchmarks.database import rss_mb, size_bytes
+    from benchmarks.database import rows, size_bytes
 
-    steps = []
-    for number, (wall, cpu, count) in enumerate(store(messages), 1):
-        steps.append((count / wall, count / cpu))
-        name = f"{database}, {number * messages // STEPS} stored"
-        report(f"rate, {name}", [count / wall], "1/s")
-        report(f"rate by CPU, {name}", [count / cpu], "1/s")
-        report(f"RSS, {name}", [rss_mb()], "MB")
+    per_step, works, steps = max(BATCH, messages // STEPS), make_works(), []
+    for step in range(STEPS):
+        if grown and step == STEPS // 2:
+            from benchmarks.grow import grow
+
+            grow(grown)
+        begin = step * per_step + (grown if step >= STEPS // 2 else 0)
+        wall, cpu = store(works, range(begin, begin + per_step))
+        steps.append((per_step / wall, per_step / cpu))
+        [(stored,)] = rows("SELECT count(*) FROM mailstore_message")
+        report(f"rate, {database}, {stored} stored", [steps[-1][0]], "1/s")
+        report(f"rate by CPU, {database}, {stored} stored", [steps[-1][1]], "1/s")
+        report(f"own memory, {database}, {stored} stored", [rss_mb()], "MB")
+    compare = STEPS // 2 if grown else 1
     for position, name in enumerate(("wall", "CPU")):
-        report(f"rate, last tenth to first by {name}, {database}", [steps[-1][position] / steps[0][position]], "x")
-    report(f"stored size of a message, {database}", [size_bytes() / messages], "bytes")
+        rates = [step[position] for step in steps]
+        first, last = harmonic_mean(rates[:compare]), harmonic_mean(rates[-compare:])
+        report(f"rate, end to start by {name}, {database}", [last / first], "x")
+    report(f"stored size of a message, {database}", [size_bytes() / int(str(stored))], "bytes")
 
 
-def store(messages: int) -> Iterator[tuple[float, float, int]]:
-    """Gives wall seconds, CPU seconds and messages of each tenth."""
+def store(works: Sequence[Any], numbers: range) -> tuple[float, float]:
+    """Gives wall and CPU seconds."""
     from benchmarks.database import server_cpu_seconds
-    from mailwall.email_accounts import leases
     from mailwall.sync import batches
 
-    works = make_works()
-    per_step = max(BATCH, messages // STEPS)
-    for step in range(STEPS):
-        wall = cpu = 0.0
-        server = server_cpu_seconds()
-        for first in range(step * per_step, (step + 1) * per_step, BATCH):
-            work, folder = works[first // BATCH % ACCOUNTS]
-            readings = make_readings(range(first, min(first + BATCH, (step + 1) * per_step)), messages)
-            begin, begin_cpu = time.perf_counter(), time.process_time()
-            leases.fence(work.account.pk, work.token)
-            batches.commit(work, folder, readings, lambda batch: {"high_uid": batch[-1].uid})
-            wall += time.perf_counter() - begin
-            cpu += time.process_time() - begin_cpu
-        yield wall, cpu + server_cpu_seconds() - server, per_step
+    wall = cpu = 0.0
+    server = server_cpu_seconds()
+    for first in range(numbers.start, numbers.stop, BATCH):
+        work, folder = works[first // BATCH % ACCOUNTS]
+        readings = make_readings(range(first, min(first + BATCH, numbers.stop)))
+        begin, begin_cpu = time.perf_counter(), time.process_time()
+        batches.commit(work, folder, readings, lambda batch: {"high_uid": batch[-1].uid})
+        wall += time.perf_counter() - begin
+        cpu += time.process_time() - begin_cpu
+    return wall, cpu + server_cpu_seconds() - server
 
 
 def make_works() -> list[tuple[Any, Any]]:
@@ -103,8 +109,8 @@ def address_of(sender: int) -> str:
     return f"person{sender}@firma{sender // 10}.example"
 
 
-def make_readings(numbers: Sequence[int], of: int) -> list[Reading]:
-    """Mails in the order of their coming over three years, the same for the same number."""
+def make_readings(numbers: Sequence[int]) -> list[Reading]:
+    """Mails in the order of their coming a million in three years, the same for the same number."""
     from mailwall.mailstore.types import IncomingMessage
     from mailwall.mime.types import Address, ParsedMessage
     from mailwall.sync.reading import Reading
@@ -114,7 +120,7 @@ def make_readings(numbers: Sequence[int], of: int) -> list[Reading]:
     box = numbers[0] // BATCH % ACCOUNTS
     made = []
     for number in numbers:
-        at = begin + timedelta(seconds=1_000 * 86_400 * number // of)
+        at = begin + timedelta(seconds=86 * number)
         text = " ".join(f"w{int(WORDS * chance.random() ** 4)}" for _ in range(150))
         sender = int(SENDERS * chance.random() ** 2)
         answered = f"mail-{number - ACCOUNTS * BATCH}@kwiat.example" if number % 3 == 0 else ""
@@ -135,4 +141,4 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    inside(sys.argv[2], int(sys.argv[3]))
+    inside(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 
+_TICKS = os.sysconf("SC_CLK_TCK")
 #: a small process that starts the commands: Linux counts the peak memory of who starts one as its own
 _launcher = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
@@ -53,3 +55,26 @@ def report(name: str, values: Sequence[float], unit: str) -> None:
     middle = statistics.median(values)
     spread = f"  (min {min(values):.4g}, max {max(values):.4g}, n={len(values)})" if len(values) > 1 else ""
     print(f"{name}: {middle:.4g} {unit}{spread}", flush=True)
+
+
+def rss_mb(pid: int | str = "self") -> float:
+    """Memory of its own, without pages of files that it only looks at (SQLite maps its database)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+
+
+def tree_cpu_seconds(pid: int) -> float:
+    """Of a process, its children that live and those that were waited for."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    total = _cpu_seconds(pid, reaped=True)
+    for child in children:
+        try:
+            total += _cpu_seconds(int(child), reaped=True)
+        except FileNotFoundError:
+            continue  # it ended meanwhile and is counted with its parent next time
+    return total
+
+
+def _cpu_seconds(pid: int, *, reaped: bool) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11 : 15 if reaped else 13])) / _TICKS

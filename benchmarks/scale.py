@@ -1,91 +1,146 @@
-"""How many accounts an installation carries: polling a fleet, ticking over many accounts, storing many messages.
+"""How many accounts an installation carries.
 
-poll: accounts on Dovecot without news, all polled in one go by 1, 2 and 4 worker processes. tick: accounts in the
-tables alone, of which as many are due as in life. ingest: messages stored by the batch, the first tenth beside the
-last, and the memory of the process on its way. PostgreSQL.
+poll: accounts on Dovecot without news, all polled in one go by one worker: CPU of a poll, polls and accounts per core.
+workers: the product as it runs on several machines (PostgreSQL, Redis, `mailwall worker`), accounts on a stub server
+50 ms away, always due: throughput of 1, 2 and 4 workers. It counts only while cores are idle, which is told beside it.
+tick: accounts in the tables alone, of which as many are due as in life, then all. Storing is measured by `ingest`,
+memory by `memory`.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from benchmarks.installation import ROOT, call, installation
-from benchmarks.measure import report
+from benchmarks.measure import report, tree_cpu_seconds
+from benchmarks.stub_imap import StubImap
 from tests.rig import mails
 from tests.rig.dovecot import Dovecot
+from tests.rig.redis import Redis
 
-TICK_SECONDS, INTERVAL_SECONDS = 15, 180
-BATCH = 500
+TICK_SECONDS, INTERVAL_SECONDS, POLL_EVERY_SECONDS = 15, 180, 300
+PARTS = ("poll", "workers", "tick")
+HOSTS = [f"127.0.0.{number}" for number in range(1, 41)]
+WORKER_COUNTS, WORKER_THREADS = (1, 2, 4), 4
 
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench scale")
     parser.add_argument("--polled", type=int, default=1000, help="accounts on Dovecot")
     parser.add_argument("--accounts", type=int, nargs="*", default=[10_000, 100_000], help="accounts in the tables")
-    parser.add_argument("--messages", type=int, default=200_000, help="to be stored")
-    parser.add_argument("--part", choices=["poll", "tick", "ingest"], help="only this one")
+    parser.add_argument("--seconds", type=int, default=30, help="to measure each number of workers")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this one")
     options = parser.parse_args(arguments)
-    if options.part in (None, "poll"):
+    parts = options.part or PARTS
+    if "poll" in parts:
         poll(options.polled)
-    for accounts in options.accounts if options.part in (None, "tick") else ():
+    if "workers" in parts:
+        workers(options.seconds)
+    for accounts in options.accounts if "tick" in parts else ():
         with installation("postgresql") as env:
             call(env, "benchmarks.scale", "in", "tick", str(accounts))
-    if options.part in (None, "ingest"):
-        with installation("postgresql") as env:
-            call(env, "benchmarks.scale", "in", "ingest", str(options.messages))
 
 
 def poll(accounts: int) -> None:
-    """By workers of one thread each, so that CPU seconds are theirs."""
+    """By one worker of one thread, so that CPU seconds are its own. A mail in each box."""
     with Dovecot(max_connections=2000) as dovecot, installation("postgresql") as env:
         for number in range(accounts):
             dovecot.fill(f"fleet{number}@example.org", [(mails.plain_mail(number, size=300), datetime.now(UTC))])
         call(env, "benchmarks.scale", "in", "fleet", str(accounts), str(dovecot.port), dovecot.password)
-        _poll_all(env, workers=2)  # the first import
-        rates = {}
-        for workers in (1, 2, 4):
-            wall, cpu, polls = _poll_all(env, workers)
-            rates[workers] = polls / wall
-            report(f"polls per second, {workers} workers", [rates[workers]], "1/s")
-            report(f"worker CPU per poll, {workers} workers", [1000 * cpu / polls], "ms")
-            report(f"polls per second of a core's CPU, {workers} workers", [polls / cpu], "1/s")
-        report("throughput, 2 workers to 1", [rates[2] / rates[1]], "x")
-        report("throughput, 4 workers to 1", [rates[4] / rates[1]], "x")
+        _poll_all(env)  # the first import
+        wall, cpu, database, polls = _poll_all(env)
+        per_core = polls / (cpu + database)
+        report("polls", [polls], "")
+        report("polls per second", [polls / wall], "1/s")
+        report("CPU per poll, worker", [1000 * cpu / polls], "ms")
+        report("CPU per poll, database", [1000 * database / polls], "ms")
+        report("polls per second of a core, database included", [per_core], "1/s")
+        report(f"accounts per core, polled each {POLL_EVERY_SECONDS} s", [per_core * POLL_EVERY_SECONDS], "")
 
 
-def _poll_all(env: dict[str, str], workers: int) -> tuple[float, float, int]:
-    """Every account once; gives wall seconds, CPU seconds of the workers, and how many were polled."""
+def _poll_all(env: dict[str, str]) -> tuple[float, float, float, int]:
+    """Every account once; gives wall seconds, CPU seconds of the worker and the database, and how many were polled."""
     call(env, "benchmarks.scale", "in", "all_due")
     command = [sys.executable, "-m", "benchmarks.scale", "in", "worker"]
-    running = [
-        subprocess.Popen(
-            command,
-            env=env,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for _ in range(workers)
+    done = subprocess.run(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    wall, cpu, database, polls = json.loads(done.stdout)
+    return wall, cpu, database, polls
+
+
+def workers(seconds: int) -> None:
+    """Each number of workers on the same installation, while nobody has nothing to do."""
+    redis, stub = Redis(), StubImap(HOSTS, 0.05)
+    try:
+        with installation("postgresql") as env:
+            env |= {"MAILWALL_REDIS_URL": redis.url, "MAILWALL_SECRET_KEY": "the same for all"}
+            env |= {"MAILWALL_MAIL_HOSTS_ALLOW": "127.0.0.0/8", "MAILWALL_SYNC_INTERVAL_SECONDS": "1"}
+            call(env, "benchmarks.scale", "in", "stub_fleet", "800", str(stub.port))
+            found = {}
+            for number in WORKER_COUNTS:
+                call(env, "benchmarks.scale", "in", "all_due")
+                found[number] = _throughput(env, stub, number, seconds)
+    finally:
+        redis.stop()
+    for number in WORKER_COUNTS[1:]:
+        report(f"throughput, {number} workers to 1", [found[number][0] / found[1][0]], "x")
+        report(f"CPU per poll, {number} workers to 1", [found[number][1] / found[1][1]], "x")
+
+
+def _throughput(env: dict[str, str], stub: StubImap, number: int, seconds: int) -> tuple[float, float]:
+    """Polls a second, and CPU seconds of workers for each."""
+    with _working(env, number) as running:
+        before = stub.sessions
+        while stub.sessions < before + 20 * number:  # all of them are at work
+            time.sleep(0.1)
+        begin, first = time.perf_counter(), stub.sessions
+        cpu, idle = sum(map(tree_cpu_seconds, running)), _idle_seconds()
+        time.sleep(seconds)
+        polls, wall = stub.sessions - first, time.perf_counter() - begin
+        cpu = sum(map(tree_cpu_seconds, running)) - cpu
+        report(f"polls per second, {number} workers", [polls / wall], "1/s")
+        report(f"CPU per poll, {number} workers", [1000 * cpu / polls], "ms")
+        report(f"cores idle, {number} workers", [(_idle_seconds() - idle) / wall], "")
+    return polls / wall, cpu / polls
+
+
+@contextlib.contextmanager
+def _working(env: dict[str, str], number: int) -> Iterator[list[int]]:
+    """Worker processes; gives their ids."""
+    command = [
+        sys.executable,
+        "-m",
+        "mailwall.config",
+        "worker",
+        "--queue",
+        "bulk",
+        "--concurrency",
+        str(WORKER_THREADS),
     ]
-    for each in running:
-        assert each.stdout is not None
-        assert each.stdout.readline() == "ready\n"
-    begin = time.perf_counter()
-    with ThreadPoolExecutor(workers) as pool:
-        told = [json.loads(line) for line in pool.map(lambda each: each.communicate("go\n")[0], running)]
-    wall = time.perf_counter() - begin
-    return wall, sum(cpu for cpu, _ in told), sum(polls for _, polls in told)
+    running = [
+        subprocess.Popen(command, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(number)
+    ]
+    try:
+        yield [each.pid for each in running]
+    finally:
+        for each in running:
+            each.terminate()
+        for each in running:
+            each.wait(30)
+
+
+def _idle_seconds() -> float:
+    """Of all cores since the machine started."""
+    with open("/proc/stat", encoding="ascii") as file:
+        return int(file.readline().split()[4]) / os.sysconf("SC_CLK_TCK")
 
 
 # -- inside an installation
@@ -104,26 +159,49 @@ def fleet(accounts: str, port: str, password: str) -> None:
     assert EmailAccount.objects.count() == int(accounts)
 
 
+def stub_fleet(accounts: str, port: str) -> None:
+    """Spread over many hosts, and read to the end a moment ago."""
+    from mailwall.email_accounts.models import EmailAccount
+    from mailwall.sync.models import Folder
+
+    fleet(accounts, port, "any")
+    for account in EmailAccount.objects.all():
+        account.imap_host, account.last_synchronized_at = HOSTS[account.pk % len(HOSTS)], datetime.now(UTC)
+        account.save()
+        Folder.objects.create(
+            account=account, raw_name=b"INBOX", name="INBOX", role="inbox", selected=True, uidvalidity=7, uidnext=1,
+            import_done=True, compared_at=datetime.now(UTC),
+        )  # fmt: skip
+
+
 def all_due() -> None:
     from mailwall.email_accounts.models import EmailAccount
 
     EmailAccount.objects.update(next_sync_at=datetime.now(UTC) - timedelta(seconds=1), failed_attempts=0)
 
 
+def count() -> None:
+    """Tell for each line that comes how many messages are stored."""
+    from mailwall.mailstore.models import Message
+
+    for _ in sys.stdin:
+        print(Message.objects.count(), flush=True)
+
+
 def worker() -> None:
-    """Claims and polls until nothing is due; tells CPU seconds and polls."""
+    """Claims and polls until nothing is due; tells wall seconds, CPU seconds of it and of the database, and polls."""
+    from benchmarks.database import server_cpu_seconds
     from mailwall.sync import due, services
 
-    print("ready", flush=True)
-    sys.stdin.readline()
-    before = time.process_time()
+    begin, cpu, database = time.perf_counter(), time.process_time(), server_cpu_seconds()
     polls = 0
     while claimed := due.claim_due(datetime.now(UTC), 20):
         for account_id in claimed:
             outcome = services.sync_account(account_id)
             assert outcome.state == "done", outcome
             polls += 1
-    print(json.dumps([time.process_time() - before, polls]))
+    cpu, database = time.process_time() - cpu, server_cpu_seconds() - database
+    print(json.dumps([time.perf_counter() - begin, cpu, database, polls]))
 
 
 def tick(accounts_text: str) -> None:
@@ -164,45 +242,6 @@ def tick(accounts_text: str) -> None:
     report(f"accounts claimed per second with a stub server, {label}", [claimed / (time.perf_counter() - begin)], "1/s")
 
 
-def ingest(messages_text: str) -> None:
-    from django.db import transaction
-
-    from mailwall.assignment import services as assignment
-    from mailwall.mailstore import services as mailstore
-    from mailwall.mailstore.types import IncomingMessage
-    from mailwall.mime.parse import parse_whole
-    from tests.cast import make_account, make_contact, make_user
-
-    owner = make_user("owner@ours.example")
-    accounts = [make_account(owner) for _ in range(20)]
-    for number in range(40):
-        make_contact(f"Kunde {number}", f"kunde{number}@kwiat.example")
-    batches = int(messages_text) // BATCH
-    spent, memory = [], []
-    for number in range(batches):
-        incoming = []
-        for each in range(number * BATCH, (number + 1) * BATCH):
-            raw = mails.plain_mail(each, size=1500)
-            when = datetime.now(UTC) - timedelta(seconds=10 * each)
-            incoming.append(
-                IncomingMessage(parsed=parse_whole(raw), direction="received", internaldate=when, size_bytes=len(raw))
-            )
-        begin = time.perf_counter()
-        with transaction.atomic():
-            stored = mailstore.store_messages(accounts[number % len(accounts)], incoming)
-            assignment.assign_messages([row.message_id for row in stored if row.message_id])
-        spent.append(time.perf_counter() - begin)
-        memory.append(_rss_mb())
-    tenth = max(1, batches // 10)
-    first, last = BATCH * tenth / sum(spent[:tenth]), BATCH * tenth / sum(spent[-tenth:])
-    report("stored per second, first tenth", [first], "1/s")
-    report("stored per second, last tenth", [last], "1/s")
-    report("rate, last tenth to first", [last / first], "x")
-    report("RSS, last tenth to second tenth", [sum(memory[-tenth:]) / sum(memory[tenth : 2 * tenth])], "x")
-    report("peak RSS", [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024], "MB")
-    report("database per message", [_database_bytes() / (batches * BATCH)], "bytes")
-
-
 def _times(function, times: int) -> list[float]:  # type: ignore[no-untyped-def]
     spent = []
     for _ in range(times):
@@ -219,22 +258,11 @@ def _analyze() -> None:
         cursor.execute("ANALYZE")
 
 
-def _database_bytes() -> int:
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_database_size(current_database())")
-        return int(cursor.fetchone()[0])
-
-
-def _rss_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 if __name__ == "__main__":
     os.environ["DJANGO_SETTINGS_MODULE"] = "mailwall.config.settings"
     import django
 
     django.setup()
-    {"fleet": fleet, "all_due": all_due, "worker": worker, "tick": tick, "ingest": ingest}[sys.argv[2]](*sys.argv[3:])
+    {"fleet": fleet, "stub_fleet": stub_fleet, "all_due": all_due, "count": count, "worker": worker, "tick": tick}[
+        sys.argv[2]
+    ](*sys.argv[3:])
