@@ -20,7 +20,10 @@ router = Router()
 
 
 class ContactIn(Schema):
-    """What POST and PATCH take. Of a person first and last name count; `name` alone is split. Null clears."""
+    """What POST and PATCH take. Of a person first and last name count; `name` alone is split. Null clears.
+
+    zone: an IANA time zone such as Asia/Tokyo; empty: not known, a person then has their company's.
+    """
 
     kind: Literal["person", "company"] = "person"
     name: str = ""
@@ -28,6 +31,7 @@ class ContactIn(Schema):
     last_name: str = ""
     title: str = ""
     phone: str = ""
+    zone: str = ""
     company: int | None = None
     owner: int | None = None
     emails: list[str] = Field(default_factory=list, max_length=1000)
@@ -46,6 +50,7 @@ class ContactOut(Schema):
     owner: int | None
     title: str
     phone: str
+    zone: str
 
 
 class AddressWarning(Schema):
@@ -136,6 +141,7 @@ def _fields(contact: Contact) -> dict[str, Any]:
         "owner": contact.owner_id,
         "title": contact.title,
         "phone": contact.phone,
+        "zone": contact.zone,
     }
 
 

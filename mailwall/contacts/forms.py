@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from mailwall.contacts import queries, rules, wording
+from mailwall.contacts import queries, rules, wording, zones
 from mailwall.contacts.errors import AddressTaken, ContactInvalid
 from mailwall.contacts.models import Contact, Kind
 from mailwall.contacts.rules import ContactFields, ContactInput
@@ -32,6 +32,15 @@ class ContactForm(forms.Form):
     kind = Kind.PERSON
     emails = forms.Field(label=gettext_lazy("Email addresses"), required=False, widget=AddressRows)
     phone = forms.CharField(label=gettext_lazy("Phone"), required=False)
+    zone = forms.CharField(
+        label=gettext_lazy("Time zone"), required=False,
+        widget=forms.TextInput(
+            attrs={"list": "zones", "autocomplete": "off", "spellcheck": "false", "placeholder": "Europe/Warsaw"}
+        ),
+        help_text=gettext_lazy(
+            "Type a city and choose. Sequences can follow it; a person without one has their company's."
+        ),
+    )  # fmt: skip
     owner: forms.ModelChoiceField[User] = forms.ModelChoiceField(
         label=gettext_lazy("Owner"), queryset=User.objects.none(), required=False
     )
@@ -56,6 +65,9 @@ class ContactForm(forms.Form):
         """The addresses to show, one empty row when there is none."""
         return self["emails"].value() or [""]
 
+    def zones(self) -> tuple[str, ...]:
+        return zones.names()
+
     def given(self) -> ContactInput:
         """What was entered, for services; only after is_valid()."""
         values = {key: value for key, value in self.cleaned_data.items() if key in self.plain_fields()}
@@ -65,7 +77,7 @@ class ContactForm(forms.Form):
         return ContactInput(kind=self.kind, emails=self.cleaned_data["emails"] or [], **values)
 
     def plain_fields(self) -> tuple[str, ...]:
-        return ("phone",)
+        return ("phone", "zone")
 
     def clean(self) -> dict[str, Any]:
         """Everything that is wrong is said at once, what only the rules know as well."""
@@ -99,7 +111,7 @@ class PersonForm(ContactForm):
     company = forms.CharField(label=gettext_lazy("Company"), required=False)
     create_company = forms.BooleanField(required=False)
     title = forms.CharField(label=gettext_lazy("Job title"), required=False)
-    field_order = ("first_name", "last_name", "emails", "company", "create_company", "title", "phone", "owner")
+    field_order = ("first_name", "last_name", "emails", "company", "create_company", "title", "phone", "zone", "owner")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -114,7 +126,7 @@ class PersonForm(ContactForm):
         return queries.company_labels(self.viewer, self["company"].value() or "")
 
     def plain_fields(self) -> tuple[str, ...]:
-        return ("first_name", "last_name", "title", "phone", "company_id")
+        return ("first_name", "last_name", "title", "phone", "zone", "company_id")
 
     def clean(self) -> dict[str, Any]:
         self.cleaned_data["company_id"] = None
@@ -140,14 +152,14 @@ class PersonForm(ContactForm):
 class CompanyForm(ContactForm):
     kind = Kind.COMPANY
     name = forms.CharField(label=gettext_lazy("Name"), error_messages={"required": gettext_lazy("Enter a name.")})
-    field_order = ("name", "emails", "phone", "owner")
+    field_order = ("name", "emails", "phone", "zone", "owner")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].widget.attrs["autocomplete"] = "off"
 
     def plain_fields(self) -> tuple[str, ...]:
-        return ("name", "phone")
+        return ("name", "phone", "zone")
 
 
 FORMS: dict[str, type[ContactForm]] = {Kind.PERSON: PersonForm, Kind.COMPANY: CompanyForm}
@@ -161,6 +173,7 @@ def initial_of(contact: Contact) -> dict[str, Any]:
         "name": contact.name,
         "title": contact.title,
         "phone": contact.phone,
+        "zone": contact.zone,
         "company": contact.company.name if contact.company else "",
         "owner": contact.owner,
         "emails": [row.readable for row in contact.addresses.all()],

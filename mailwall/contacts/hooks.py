@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 
 AddressesChanged = Callable[[Sequence[str]], None]
 ContactLeaves = Callable[[int], None]
+ZoneChanged = Callable[[int], None]
 OwnAddressCheck = Callable[[Sequence[str]], set[str]]
 
 _listeners: list[AddressesChanged] = []
 _leave_listeners: list[ContactLeaves] = []
+_zone_listeners: list[ZoneChanged] = []
 _own_address_checks: list[OwnAddressCheck] = []
 
 
@@ -39,6 +41,18 @@ def on_contact_leaves(listener: ContactLeaves) -> None:
 def tell_contact_leaves(contact_id: int) -> None:
     """Call every listener; to be called inside the transaction that deletes the contact, before it does."""
     for listener in _leave_listeners:
+        listener(contact_id)
+
+
+def on_zone_changed(listener: ZoneChanged) -> None:
+    """Have `listener(contact_id)` called when a contact's time zone or company changed."""
+    if listener not in _zone_listeners:
+        _zone_listeners.append(listener)
+
+
+def tell_zone_changed(contact_id: int) -> None:
+    """Call every listener; to be called inside the transaction that changes it, after it did."""
+    for listener in _zone_listeners:
         listener(contact_id)
 
 

@@ -10,7 +10,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import StrIndex, Substr
 from django.utils.translation import gettext_lazy as _
 
-from mailwall.contacts import rules
+from mailwall.contacts import rules, zones
 
 
 class Kind(models.TextChoices):
@@ -27,6 +27,7 @@ class Contact(models.Model):
     last_name = models.CharField(max_length=300, blank=True)
     title = models.CharField(max_length=200, blank=True)
     phone = models.CharField(max_length=60, blank=True)
+    zone = models.CharField(max_length=64, blank=True)  # IANA name; empty: not known
     company = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="people")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     sort_key = models.CharField(max_length=300, editable=False, default="")  # folded name, for the list's order
@@ -47,6 +48,11 @@ class Contact(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def known_zone(self) -> str:
+        """Its own time zone, else its company's, else ''; '' as well where this machine does not know it."""
+        return zones.find_zone(self.zone or (self.company.zone if self.company else "")) or ""
 
 
 class ContactAddress(models.Model):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import idna
 
+from mailwall.contacts import zones
 from mailwall.contacts.errors import ContactInvalid, FieldProblem
 from mailwall.mime.addresses import AddressInvalid, normalize_email
 from mailwall.mime.fold import fold_text
@@ -41,6 +42,7 @@ class ContactInput:
     last_name: str | Keep = KEEP
     title: str | Keep = KEEP
     phone: str | Keep = KEEP
+    zone: str | Keep = KEEP
     company_id: int | Keep | None = KEEP
     owner_id: int | Keep | None = KEEP
     emails: Sequence[str] | Keep = KEEP
@@ -56,6 +58,7 @@ class ContactFields:
     last_name: str = ""
     title: str = ""
     phone: str = ""
+    zone: str = ""
     company_id: int | None = None
 
 
@@ -73,11 +76,20 @@ def settle_fields(current: ContactFields, given: ContactInput) -> ContactFields:
         phone=_line(given.phone, current.phone),
         company_id=current.company_id if given.company_id is KEEP else given.company_id,
     )
+    if given.zone is not KEEP:
+        fields = _put_zone(fields, clean_line(given.zone), problems)
     fields = _name_person(fields, given) if current.kind == PERSON else _name_company(fields, given)
     problems += _problems_of(fields, given)
     if problems:
         raise ContactInvalid(problems)
     return fields
+
+
+def _put_zone(fields: ContactFields, text: str, problems: list[FieldProblem]) -> ContactFields:
+    zone = zones.find_zone(text) if text else ""
+    if zone is None:
+        problems.append(FieldProblem(field="zone", code="zone_unknown", value=text[:100]))
+    return replace(fields, zone=zone or "")
 
 
 def _line(given: str | Keep, current: str) -> str:

@@ -49,10 +49,13 @@ def update_contact(viewer: User, contact_id: int, given: ContactInput, *, new_co
         before = [row.address for row in contact.addresses.all()]
         after = before if given.emails is KEEP else _settle_addresses(given)
         contact.owner = _choose_owner(viewer, given.owner_id, current=contact.owner)
+        clock = (contact.zone, contact.company_id)
         _save(contact, fields, after)
         if after != before:
             contact = _with_addresses(viewer, contact, after, given)
             hooks.tell_addresses_changed(sorted(set(before) ^ set(after)))
+        if clock != (contact.zone, contact.company_id):
+            hooks.tell_zone_changed(contact.pk)
     return contact
 
 
@@ -91,6 +94,7 @@ def _fields_of(contact: Contact) -> ContactFields:
         last_name=contact.last_name,
         title=contact.title,
         phone=contact.phone,
+        zone=contact.zone,
         company_id=contact.company_id,
     )
 
@@ -118,6 +122,7 @@ def _save(contact: Contact, fields: ContactFields, addresses: Sequence[str]) -> 
     contact.kind = fields.kind
     contact.name, contact.first_name, contact.last_name = fields.name, fields.first_name, fields.last_name
     contact.title, contact.phone, contact.company_id = fields.title, fields.phone, fields.company_id
+    contact.zone = fields.zone
     contact.sort_key = rules.sort_key(fields.name)
     contact.search_key = rules.search_key(fields.name, addresses)
     contact.save()

@@ -18,6 +18,7 @@ def say_problem(problem: FieldProblem) -> str:
         "people_only": _("Only people have this; leave it empty for a company."),
         "company_unknown": _("There is no such company."),
         "company_is_person": _("A person's company must be a company, not a person."),
+        "zone_unknown": _("There is no time zone “%(value)s”. Choose one from the list, such as Europe/Warsaw."),
         "owner_unknown": _("There is no such user, or they are no longer active."),
     }
     return sentences[problem.code] % {"value": problem.value}

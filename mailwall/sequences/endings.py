@@ -220,7 +220,7 @@ def _of_companies(senders: Sequence[str], now: datetime) -> list[tuple[str, int,
 def _put_off(enrolment_id: int, arrival: _Arrival) -> None:
     """Somebody is away: go on when they are back, if that can be read, else some working days later."""
     enrolment = Enrolment.objects.select_related("sequence").get(pk=enrolment_id)
-    calendar = queries.calendar_of(enrolment.sequence)
+    calendar = queries.calendar_of(enrolment.sequence, enrolment.contact_id)
     today = timing.local_day(arrival.at, calendar.zone)
     body = MessageBody.objects.filter(pk=arrival.id).values_list("text", flat=True).first() or ""
     back = absence.find_return(split_quoted(body)[0], today) or _after_some_days(today, calendar.holidays)

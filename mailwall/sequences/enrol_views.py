@@ -74,7 +74,7 @@ def enrol(request: SignedIn, sequence_id: int) -> HttpResponse:
         "q": q,
         "found": [row for row in found if row.pk not in set(ids)],
         "problems": [(item, wording.say_problem(item.problem)) for item in candidates if item.problem is not None],
-        "plans": [(item, preview.dates_of(sequence, item)) for item in able],
+        "plans": preview.plans_of(sequence, able),
         "with_colleague": sum(item.colleague is not None for item in able),
         "total": len(candidates),
         "query": _query(ids),
@@ -108,12 +108,14 @@ def show_preview(request: SignedIn, sequence_id: int, contact_id: int) -> HttpRe
     contact = contacts.contact_of(request.user, contact_id)
     if contact is None:
         raise Http404
+    calendar = queries.calendar_of(sequence, contact_id)
     [candidate] = enrolling.check_contacts(request.user, sequence, [contact_id])
     context = {
         "sequence": sequence,
         "contact": contact,
         "problem": wording.say_problem(candidate.problem) if candidate.problem else "",
-        "items": preview.mails_of(sequence, contact, begin=timezone.now()),
+        "items": preview.mails_of(sequence, contact, calendar, begin=timezone.now()),
+        "zone": calendar.zone,
     }
     return render(request, "sequences/preview.html", context)
 

@@ -173,11 +173,12 @@ def _require_ready(sequence: SequenceRow, steps: Sequence[Step]) -> None:
 def _make(
     viewer: User, sequence: SequenceRow, steps: Sequence[Step], able: Sequence[Candidate], *, hold: bool
 ) -> dict[int, Enrolment]:
-    now, calendar = timezone.now(), queries.calendar_of(sequence)
+    now, calendars = timezone.now(), queries.calendars_of([sequence], [item.contact_id for item in able])
     position = rules.next_action([step.kind for step in steps], 0)
     rows = []
     for place, candidate in enumerate(able):
         fraction = timing.fraction_of(sequence.pk, candidate.contact_id, steps[position].key)
+        calendar = calendars.of(sequence.pk, candidate.contact_id)
         begin = now + timing.stagger(place, calendar, fraction=fraction)
         run_at = moving.next_run(sequence.pk, candidate.contact_id, steps, position, begin, calendar)
         held = hold and candidate.colleague is not None

@@ -12,8 +12,8 @@ from mailwall.contacts.rules import KEEP
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.sequences import opens, queries, wording
 from mailwall.sequences.errors import SequenceInvalid
+from mailwall.sequences.models import CONTACT_ZONE, Sharing, Step
 from mailwall.sequences.models import Sequence as SequenceRow
-from mailwall.sequences.models import Sharing, Step
 from mailwall.sequences.rules import EMAIL, TASK, WAIT, Problem, StepInput
 from mailwall.sequences.services import SequenceInput, WindowInput
 from mailwall.team.forms import time_zone_field
@@ -92,7 +92,9 @@ class RulesForm(forms.Form):
         self.fields["account"].queryset = queries.accounts_to_send_from(owner)  # type: ignore[attr-defined]
         self.fields["zone"].required = False
         zones = self.fields["zone"].choices  # type: ignore[attr-defined]
-        self.fields["zone"].choices = [("", _("The workspace's time zone")), *zones]  # type: ignore[attr-defined]
+        general = [("", _("The workspace's time zone")), (CONTACT_ZONE, _("The contact's time zone"))]
+        self.fields["zone"].choices = [*general, *zones]  # type: ignore[attr-defined]
+        self.fields["zone"].help_text = _("A contact without one has their company's, else the workspace's.")
         self._offer_opens()
         if owner.team_id is None:
             kept = [choice for choice in Sharing.choices if choice[0] != Sharing.TEAM]

@@ -17,6 +17,7 @@ from mailwall.mailstore.models import Message
 from mailwall.sending.models import Outgoing
 from mailwall.team.models import Team, User
 
+CONTACT_ZONE = "contact"  # in Sequence.zone: each contact's own time zone, else its company's, else the workspace's
 LISTENS_FOR = timedelta(days=30)  # after its last step an enrolment still takes note of a reply, a bounce, a goodbye
 
 
@@ -48,9 +49,10 @@ class SequenceQuerySet(models.QuerySet["Sequence"]):
 class Sequence(models.Model):
     """Steps that a contact goes through. version: of the steps, for who is enrolled from now on.
 
-    window_days: ISO week days (1 Monday … 7), empty: no window, steps run at once. zone: '' the workspace's.
-    daily_cap: automatic mails of the account a day; domain_cap: of these to one receiving domain. quiet_days: a
-    colleague who wrote within so many days is a reason to hold. measures_opens: holds while the workspace allows it.
+    window_days: ISO week days (1 Monday … 7), empty: no window, steps run at once. zone: '' the workspace's,
+    or CONTACT_ZONE. daily_cap: automatic mails of the account a day; domain_cap: of these to one receiving domain.
+    quiet_days: a colleague who wrote within so many days is a reason to hold. measures_opens: holds while the workspace
+    allows it.
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sequences")

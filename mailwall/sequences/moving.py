@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils import timezone
 
 from mailwall.mailstore import sql
 from mailwall.sequences import endings, queries, rules, timing
-from mailwall.sequences.models import Enrolment, EnrolmentState, Step
+from mailwall.sequences.models import CONTACT_ZONE, Enrolment, EnrolmentQuerySet, EnrolmentState, Step
 from mailwall.sequences.models import Sequence as SequenceRow
 from mailwall.sequences.timing import Calendar, Wait
 
@@ -46,17 +47,27 @@ def move_to_newest(sequence: SequenceRow) -> None:
 
 def replan(sequence: SequenceRow) -> None:
     """Compute anew when the next step of everybody on the way runs; who waits for a mail to leave still waits."""
-    calendar, now = queries.calendar_of(sequence), timezone.now()
-    going = Enrolment.objects.open().exclude(state=EnrolmentState.HELD)
-    rows = going.filter(sequence=sequence, next_run_at__isnull=False).order_by("pk")
+    _replan_all(Enrolment.objects.filter(sequence=sequence))
+
+
+def replan_contact(contact_id: int) -> None:
+    """The same for a contact whose time zone changed, or the people of such a company, where a sequence follows it."""
+    concerned = Q(contact=contact_id) | Q(contact__company=contact_id, contact__zone="")
+    _replan_all(Enrolment.objects.filter(concerned, sequence__zone=CONTACT_ZONE))
+
+
+def _replan_all(rows: EnrolmentQuerySet) -> None:
+    now = timezone.now()
+    going = rows.open().exclude(state=EnrolmentState.HELD).filter(next_run_at__isnull=False)
     last = 0
-    while batch := list(rows.filter(pk__gt=last)[:BATCH]):
+    while batch := list(going.filter(pk__gt=last).select_related("sequence").order_by("pk")[:BATCH]):
         last = batch[-1].pk
-        _replan(batch, calendar, now)
+        _replan(batch, now)
 
 
-def _replan(batch: Iterable[Enrolment], calendar: Calendar, now: datetime) -> None:
-    batch = list(batch)
+def _replan(batch: Sequence[Enrolment], now: datetime) -> None:
+    sequences = {row.sequence_id: row.sequence for row in batch}
+    calendars = queries.calendars_of(sequences.values(), [row.contact_id for row in batch])
     steps = queries.steps_by_version((row.sequence_id, row.version) for row in batch)
     finished: list[int] = []
     for row in batch:
@@ -64,7 +75,7 @@ def _replan(batch: Iterable[Enrolment], calendar: Calendar, now: datetime) -> No
         if row.position >= len(own):
             finished.append(row.pk)
             continue
-        after = row.last_run_at or row.enrolled_at
+        after, calendar = row.last_run_at or row.enrolled_at, calendars.of(row.sequence_id, row.contact_id)
         run_at = next_run(row.sequence_id, row.contact_id or 0, own, row.position, after, calendar)
         row.next_run_at = max(filter(None, (run_at, row.not_before)))
     sql.update_rows(Enrolment, ["next_run_at"], [(row.pk, row.next_run_at) for row in batch])

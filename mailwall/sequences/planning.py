@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Max
 
 from mailwall.contacts.models import ContactAddress
 from mailwall.mailstore import sql
 from mailwall.sequences import endings, moving, queries, rules, suppressions, timing
 from mailwall.sequences.models import Enrolment, EnrolmentQuerySet, EnrolmentState, Step, StepKind, StepRun
 from mailwall.sequences.models import Sequence as SequenceRow
+from mailwall.sequences.queries import Calendars
 from mailwall.sequences.timing import Backlog, Calendar, Caps, DueMail, Used
 
 BATCH = 1_000
+LONGEST_DAY = timedelta(hours=26)  # a clock change makes a day longer
 _STILL_ACTIVE = f"state = '{EnrolmentState.ACTIVE.value}'"
 #: what a plan needs of an enrolment
 _COLUMNS = ("id", "sequence_id", "contact_id", "address", "version", "position", "state", "next_run_at")
@@ -37,7 +40,7 @@ class _Sorted:
     """A batch of due enrolments by what happens to them."""
 
     ready: list[Ready] = field(default_factory=list)
-    mails: dict[int, list[Ready]] = field(default_factory=lambda: defaultdict(list))  # by sequence
+    mails: dict[tuple[int, str], list[Ready]] = field(default_factory=lambda: defaultdict(list))  # by sequence, zone
     moved: dict[int, Enrolment] = field(default_factory=dict)
     finished: list[int] = field(default_factory=list)
     suppressed: list[int] = field(default_factory=list)
@@ -56,10 +59,12 @@ def plan(
     due = list(due_rows(rows, now))
     if not due:
         return [], False
-    batch = _sort(due, queries.calendars_of(sequences))
-    today = _Today(account_id, [row.contact_id or 0 for row in due], now)
-    for sequence_id, mails in batch.mails.items():
-        used = today.used(mails[0].calendar, batch.ready)
+    contacts = [row.contact_id or 0 for row in due]
+    calendars = queries.calendars_of(sequences, contacts)
+    batch = _sort(due, calendars)
+    today = _Today(account_id, contacts, now)
+    for (sequence_id, _zone), mails in batch.mails.items():
+        used = today.used(calendars.usual[sequence_id], mails[0].calendar, batch.ready)
         _plan_mails(rows[sequence_id], mails, batch, used, backlogs[sequence_id], now)
     _write(batch, now)
     return batch.ready, True
@@ -76,7 +81,7 @@ def _let_held_go(sequences: Iterable[int], now: datetime) -> None:
     held.update(state=EnrolmentState.ACTIVE, reason="")
 
 
-def _sort(due: Sequence[Enrolment], calendars: dict[int, Calendar]) -> _Sorted:
+def _sort(due: Sequence[Enrolment], calendars: Calendars) -> _Sorted:
     steps = queries.steps_by_version((row.sequence_id, row.version) for row in due)
     done = _done([row.pk for row in due])
     addresses = _addresses([row.contact_id for row in due if row.contact_id])
@@ -91,7 +96,8 @@ def _sort(due: Sequence[Enrolment], calendars: dict[int, Calendar]) -> _Sorted:
         if place != row.position:
             row.position = place
             batch.moved[row.pk] = row
-        ready = Ready(enrolment=row, step=own[place], steps=own, calendar=calendars[row.sequence_id])
+        calendar = calendars.of(row.sequence_id, row.contact_id)
+        ready = Ready(enrolment=row, step=own[place], steps=own, calendar=calendar)
         if own[place].kind == StepKind.TASK:
             batch.ready.append(ready)
         else:
@@ -120,7 +126,7 @@ def _sort_mail(ready: Ready, addresses: Sequence[str], suppressed: Collection[st
             return
         row.address = addresses[0]
         batch.moved[row.pk] = row
-    batch.mails[row.sequence_id].append(ready)
+    batch.mails[row.sequence_id, ready.calendar.zone.key].append(ready)
 
 
 def _done(enrolment_ids: Sequence[int]) -> dict[int, set[int]]:
@@ -139,25 +145,32 @@ def _addresses(contact_ids: Sequence[int]) -> dict[int, list[str]]:
 
 
 class _Today:
-    """What has gone out today from the account: per beginning of the day, for sequences may have zones of their own."""
+    """What has gone out today: from the account in the day of a sequence, to a contact in the day of the contact."""
 
     def __init__(self, account_id: int, contact_ids: Sequence[int], now: datetime) -> None:
-        self._account_id, self._contact_ids, self._now = account_id, contact_ids, now
-        self._known: dict[datetime, tuple[dict[str, int], set[int]]] = {}
+        self._account_id, self._now = account_id, now
+        runs = StepRun.objects.filter(
+            contact_id__one_of=contact_ids, kind=StepKind.EMAIL, ran_at__gte=now - LONGEST_DAY
+        )
+        last = runs.order_by().values_list("contact_id").annotate(last=Max("ran_at"))
+        self._last_mail: dict[int, datetime] = {pk: at for pk, at in last if pk}
+        self._by_domain: dict[datetime, dict[str, int]] = {}
 
-    def used(self, calendar: Calendar, going: Iterable[Ready]) -> Used:
-        """going: what this very batch sends already."""
-        since = timing.day_start(timing.local_day(self._now, calendar.zone), calendar.zone)
-        if since not in self._known:
-            runs = StepRun.objects.filter(contact_id__one_of=self._contact_ids, kind=StepKind.EMAIL, ran_at__gte=since)
-            written_to = {pk for pk in runs.values_list("contact_id", flat=True) if pk}
-            self._known[since] = queries.mails_today(self._account_id, since), written_to
-        by_domain, contacts = self._known[since]
-        used = Used(total=sum(by_domain.values()), by_domain=dict(by_domain), contacts=set(contacts))
+    def used(self, usual: Calendar, calendar: Calendar, going: Iterable[Ready]) -> Used:
+        """usual: of the sequence, for caps; calendar: of the contacts; going: what this very batch sends already."""
+        since = self._day_start(usual)
+        if since not in self._by_domain:
+            self._by_domain[since] = queries.mails_today(self._account_id, since)
+        by_domain, begin = self._by_domain[since], self._day_start(calendar)
+        written_to = {pk for pk, at in self._last_mail.items() if at >= begin}
+        used = Used(total=sum(by_domain.values()), by_domain=dict(by_domain), contacts=written_to)
         for ready in going:
             if ready.step.kind == StepKind.EMAIL:
                 used.add(ready.enrolment.contact_id or 0, domain_of(ready.enrolment.address))
         return used
+
+    def _day_start(self, calendar: Calendar) -> datetime:
+        return timing.day_start(timing.local_day(self._now, calendar.zone), calendar.zone)
 
 
 def _plan_mails(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -12,6 +14,7 @@ from mailwall.sequences import letters, moving, queries, rules
 from mailwall.sequences.enrolling import Candidate
 from mailwall.sequences.models import Sequence as SequenceRow
 from mailwall.sequences.models import Step
+from mailwall.sequences.timing import Calendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,20 +29,36 @@ class Planned:
     missing: tuple[str, ...] = ()
 
 
-def dates_of(sequence: SequenceRow, candidate: Candidate) -> list[Planned]:
-    """When each e-mail and task of the sequence would run for this contact, caps and replies aside."""
-    begin = timezone.now()
-    if candidate.colleague is not None:
-        begin = max(begin, candidate.colleague.at + timedelta(days=sequence.quiet_days))
-    return _planned(sequence, candidate.contact_id, begin)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A contact with what would run for them; zone: in which their days and hours are."""
+
+    candidate: Candidate
+    planned: list[Planned]
+    zone: ZoneInfo
 
 
-def mails_of(sequence: SequenceRow, contact: Contact, *, begin: datetime) -> list[Planned]:
-    """The same with the mails filled for this contact."""
+def plans_of(sequence: SequenceRow, candidates: Iterable[Candidate]) -> list[Plan]:
+    """When each e-mail and task would run for each of them, caps and replies aside; a few queries for any number."""
+    candidates, steps, plans = list(candidates), queries.steps_of(sequence), []
+    calendars = queries.calendars_of([sequence], [item.contact_id for item in candidates])
+    for item in candidates:
+        begin = timezone.now()
+        if item.colleague is not None:
+            begin = max(begin, item.colleague.at + timedelta(days=sequence.quiet_days))
+        calendar = calendars.of(sequence.pk, item.contact_id)
+        planned = _planned(sequence, steps, calendar, item.contact_id, begin)
+        plans.append(Plan(candidate=item, planned=planned, zone=calendar.zone))
+    return plans
+
+
+def mails_of(sequence: SequenceRow, contact: Contact, calendar: Calendar, *, begin: datetime) -> list[Planned]:
+    """Every e-mail and task with its day, the mails filled for this contact."""
+    planned = _planned(sequence, queries.steps_of(sequence), calendar, contact.pk, begin)
     if sequence.account is None:
-        return _planned(sequence, contact.pk, begin)
+        return planned
     filled, thread = [], ""
-    for item in _planned(sequence, contact.pk, begin):
+    for item in planned:
         if item.step.kind != rules.EMAIL:
             filled.append(item)
             continue
@@ -55,8 +74,9 @@ def mails_of(sequence: SequenceRow, contact: Contact, *, begin: datetime) -> lis
     return filled
 
 
-def _planned(sequence: SequenceRow, contact_id: int, begin: datetime) -> list[Planned]:
-    steps, calendar = queries.steps_of(sequence), queries.calendar_of(sequence)
+def _planned(
+    sequence: SequenceRow, steps: Sequence[Step], calendar: Calendar, contact_id: int, begin: datetime
+) -> list[Planned]:
     planned: list[Planned] = []
     at, mailed_at = begin, None
     kinds = [step.kind for step in steps]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
+from mailwall.contacts.models import Contact
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore.models import Message
 from mailwall.sequences.errors import NotTheOwner, SequenceNotFound, SequencesOff
 from mailwall.sequences.models import (
+    CONTACT_ZONE,
     OPEN_STATES,
     Enrolment,
     EnrolmentQuerySet,
@@ -121,8 +123,12 @@ def zone_named(name: str) -> ZoneInfo | None:
 
 
 def zone_of(sequence: SequenceRow) -> ZoneInfo:
-    """The sequence's own zone, else the workspace's."""
-    return zone_named(sequence.zone) or _workspace_zone()
+    """The sequence's own zone, else the workspace's; of one that follows its contacts, where theirs is not known."""
+    return _own_zone(sequence) or _workspace_zone()
+
+
+def _own_zone(sequence: SequenceRow) -> ZoneInfo | None:
+    return None if sequence.zone == CONTACT_ZONE else zone_named(sequence.zone)
 
 
 def _workspace_zone() -> ZoneInfo:
@@ -135,18 +141,49 @@ def window_of(sequence: SequenceRow) -> Window | None:
     return Window(days=frozenset(sequence.window_days), opens=sequence.window_from, closes=sequence.window_to)
 
 
-def calendar_of(sequence: SequenceRow) -> Calendar:
-    return calendars_of([sequence])[sequence.pk]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendars:
+    """The days of sequences. following: those that go by the clock of each contact; zones: contact → its time zone."""
+
+    usual: Mapping[int, Calendar]
+    following: frozenset[int]
+    zones: Mapping[int, ZoneInfo]
+
+    def of(self, sequence_id: int, contact_id: int | None) -> Calendar:
+        usual = self.usual[sequence_id]
+        zone = self.zones.get(contact_id or 0) if sequence_id in self.following else None
+        return replace(usual, zone=zone) if zone else usual
 
 
-def calendars_of(sequences: Iterable[SequenceRow]) -> dict[int, Calendar]:
-    """Sequence → its days; two queries for any number."""
+def calendar_of(sequence: SequenceRow, contact_id: int | None) -> Calendar:
+    return calendars_of([sequence], [contact_id]).of(sequence.pk, contact_id)
+
+
+def calendars_of(sequences: Iterable[SequenceRow], contact_ids: Iterable[int | None]) -> Calendars:
+    """The days of these sequences for these contacts; three queries for any number."""
+    rows = list(sequences)
+    following = frozenset(row.pk for row in rows if row.zone == CONTACT_ZONE)
+    return Calendars(
+        usual=_usual_calendars(rows), following=following, zones=_zones_of(contact_ids) if following else {}
+    )
+
+
+def _zones_of(contact_ids: Iterable[int | None]) -> dict[int, ZoneInfo]:
+    """Contact → its own time zone or its company's; who has none is missing."""
+    ids = {pk for pk in contact_ids if pk}
+    rows = Contact.objects.filter(~Q(zone="") | ~Q(company__zone=""), pk__one_of=ids)
+    found = {
+        pk: zone_named(own or of_company or "")
+        for pk, own, of_company in rows.values_list("pk", "zone", "company__zone")
+    }
+    return {pk: zone for pk, zone in found.items() if zone}
+
+
+def _usual_calendars(sequences: Sequence[SequenceRow]) -> dict[int, Calendar]:
     since = timezone.now() - timedelta(days=2)
     days = frozenset(Holiday.objects.filter(day__gte=since.date()).values_list("day", flat=True))
     usual = _workspace_zone()
-    return {
-        row.pk: Calendar(zone=zone_named(row.zone) or usual, window=window_of(row), holidays=days) for row in sequences
-    }
+    return {row.pk: Calendar(zone=_own_zone(row) or usual, window=window_of(row), holidays=days) for row in sequences}
 
 
 # -- accounts

@@ -276,7 +276,7 @@ def _go_on(run: StepRun) -> None:
     if row.position >= len(steps):
         endings.finish([row.pk], now)
         return
-    calendar = queries.calendar_of(run.sequence)
+    calendar = queries.calendar_of(run.sequence, row.contact_id)
     ready = Ready(enrolment=row, step=steps[row.position], steps=steps, calendar=calendar)
     run_at = planning.time_of(ready, now)
     if row.not_before:

@@ -41,7 +41,8 @@ class StepIn(Schema):
 
 
 class WindowIn(Schema):
-    """days: 1 Monday … 7. zone: an IANA name; empty: the workspace's."""
+    """days: 1 Monday … 7. zone: an IANA name; empty: the workspace's; 'contact': each contact's own, else that of its
+    company, else the workspace's."""
 
     days: list[int] = Field(max_length=7)
     from_: time = Field(alias="from")

@@ -16,7 +16,7 @@ from mailwall.mime.html import clean_written_html
 from mailwall.sending import services as sending_services
 from mailwall.sequences import endings, moving, opens, queries, rules
 from mailwall.sequences.errors import SequenceInvalid
-from mailwall.sequences.models import Enrolment, SequenceState, Sharing, Step
+from mailwall.sequences.models import CONTACT_ZONE, Enrolment, SequenceState, Sharing, Step
 from mailwall.sequences.models import Sequence as SequenceRow
 from mailwall.sequences.rules import Problem, StepInput
 from mailwall.team.models import User
@@ -27,7 +27,7 @@ NEW_ONLY, ALL = "new", "all"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowInput:
-    """days: ISO week days. zone: '' the workspace's."""
+    """days: ISO week days. zone: '' the workspace's, or CONTACT_ZONE."""
 
     days: tuple[int, ...]
     opens: time
@@ -220,7 +220,7 @@ def _put_window(sequence: SequenceRow, window: WindowInput | None) -> list[Probl
         problems.append(Problem(field="window.days", code="window_days"))
     if window.opens >= window.closes:
         problems.append(Problem(field="window.to", code="window_hours"))
-    if window.zone and queries.zone_named(window.zone) is None:
+    if window.zone not in ("", CONTACT_ZONE) and queries.zone_named(window.zone) is None:
         problems.append(Problem(field="window.zone", code="zone_unknown"))
     return problems
 

@@ -24,8 +24,8 @@ from mailwall.sending.errors import SendingInactive
 from mailwall.sequences import enrolling, listing, opens, queries, services, tasks, wording
 from mailwall.sequences.errors import ChangeRefused, NotTheOwner, SequenceInvalid, SequenceNotFound, SequencesOff
 from mailwall.sequences.forms import RulesForm, refuse
+from mailwall.sequences.models import CONTACT_ZONE, SequenceState
 from mailwall.sequences.models import Sequence as SequenceRow
-from mailwall.sequences.models import SequenceState
 from mailwall.sequences.services import SequenceInput
 from mailwall.team.models import User
 
@@ -132,6 +132,7 @@ def page_context(viewer: User, sequence: SequenceRow) -> dict[str, Any]:
         "open_count": queries.counts_of(sequence).open,
         "window": queries.window_of(sequence),
         "zone": queries.zone_of(sequence),
+        "follows_contacts": sequence.zone == CONTACT_ZONE,
         "days": DAYS_SHORT,
         "has_opens": opens.are_shown(sequence),
         "trouble": listing.trouble_of(sequence),

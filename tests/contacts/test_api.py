@@ -20,7 +20,7 @@ EWA = {"kind": "person", "first_name": "Ewa", "last_name": "Kwiat", "emails": ["
 
 @pytest.fixture(autouse=True)
 def no_rooms_above(monkeypatch: pytest.MonkeyPatch) -> None:
-    for listeners in ("_listeners", "_leave_listeners", "_own_address_checks"):
+    for listeners in ("_listeners", "_leave_listeners", "_zone_listeners", "_own_address_checks"):
         monkeypatch.setattr(hooks, listeners, [])
 
 
@@ -44,7 +44,7 @@ def test_a_contact_is_made_read_changed_and_deleted(cast: Cast, api) -> None:
     assert made == {
         "id": made["id"], "kind": "person", "name": "Ewa Kwiat", "first_name": "Ewa", "last_name": "Kwiat",
         "company": kwiat["id"], "emails": ["ewa@kwiat.example"], "owner": cast.alice.pk, "title": "Buyer",
-        "phone": "+48 600", "warnings": [],
+        "phone": "+48 600", "zone": "", "warnings": [],
     }  # fmt: skip
     path = f"/contacts/{made['id']}"
     changed = alice.call("PATCH", path, {"emails": ["b@x.example", "a@x.example"], "company": None}).json()
@@ -180,3 +180,16 @@ def test_the_list_asks_the_database_as_often_for_fifty_as_for_one(
         alice.post("/contacts", {"name": f"P {number}", "emails": [f"p{number}@x.example"], "company": company})
     with django_assert_max_num_queries(4):
         assert len(alice.get("/contacts", limit=50).json()["items"]) == 50
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"), [("Asia/Tokyo", "Asia/Tokyo"), ("new york", "America/New_York"), ("", "")]
+)
+def test_a_time_zone_is_known_by_its_name_or_its_city(cast: Cast, api, given: str, stored: str) -> None:
+    assert api(cast.alice).post("/contacts", {**EWA, "zone": given}).json()["zone"] == stored
+
+
+def test_a_time_zone_that_does_not_exist_is_refused_with_its_field(cast: Cast, api) -> None:
+    answer = api(cast.alice).post("/contacts", {**EWA, "zone": "Mars/Olympus"})
+    assert answer.status_code == 422 and answer.json()["errors"][0]["field"] == "zone"
+    assert not Contact.objects.exists()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def no_rooms_above(monkeypatch: pytest.MonkeyPatch) -> None:
-    for listeners in ("_listeners", "_leave_listeners", "_own_address_checks"):
+    for listeners in ("_listeners", "_leave_listeners", "_zone_listeners", "_own_address_checks"):
         monkeypatch.setattr(hooks, listeners, [])
 
 
@@ -230,3 +230,17 @@ def test_the_list_speaks_polish_with_its_plurals(cast: Cast) -> None:
     assert "Kontakty" in page and "Nowa osoba" in page and "Wszystkie 22" in page
     for q, words in (("jeden", "1 kontakt"), ("dwa", "2 kontakty"), ("piec", "5 kontaktów"), ("", "22 kontakty")):
         assert text_of(browser(cast.alice, htmx=True).get("/contacts/", {"q": q})).endswith(f"Znaleziono {words}")
+
+
+def test_a_time_zone_is_chosen_by_city_and_shown_with_its_clock(cast: Cast) -> None:
+    kwiat = make(cast.alice, "Kwiat", kind="company")
+    ewa = make(cast.alice, "Ewa Kwiat", company_id=kwiat.pk)
+    alice = browser(cast.alice)
+    refused = alice.post(f"/contacts/{kwiat.pk}/edit/", {"name": "Kwiat", "zone": "Atlantis"})
+    assert refused.status_code == 422 and "There is no time zone “Atlantis”" in text_of(refused)
+    assert 'value="Atlantis"' in refused.content.decode()
+    alice.post(f"/contacts/{kwiat.pk}/edit/", {"name": "Kwiat", "zone": "tokyo"})
+    for contact, words in ((kwiat, ""), (ewa, "the company's")):
+        read = queries.contact_of(cast.alice, contact.pk)
+        page = render_to_string("contacts/_identity.html", {"contact": read, "may_edit": True})
+        assert "Asia/Tokyo" in page and "there now" in page and words in page
