@@ -104,7 +104,7 @@ def edit_rules(request: SignedIn, sequence_id: int) -> HttpResponse:
             form.add_error("account", sentence(error))
         else:
             messages.success(request, _("The rules are saved."))
-            return redirect("sequences:sequence", sequence_id)
+            return redirect(f"{reverse('sequences:sequence', args=[sequence_id])}?tab=rules")
     return render(
         request, "sequences/rules.html", {"form": form, "sequence": sequence}, status=422 if form.errors else 200
     )
@@ -120,6 +120,7 @@ def show_sequence(request: SignedIn, sequence_id: int) -> HttpResponse:
     asks_for_part = request.htmx and not request.htmx.history_restore_request
     if not asks_for_part:
         context |= page_context(request.user, sequence)
+        context["tab"] = "rules" if request.GET.get("tab") == "rules" else "steps"
     response = render(request, "sequences/_people.html" if asks_for_part else "sequences/sequence.html", context)
     patch_vary_headers(response, ["HX-Request"])
     return response

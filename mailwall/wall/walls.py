@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -17,8 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from mailwall.contacts import queries as contacts
 from mailwall.contacts.models import Contact, Kind
-from mailwall.wall import queries, rules, services
+from mailwall.wall import queries, services
 from mailwall.wall.errors import NoteNotYours
+from mailwall.wall.filters import KINDS, WallFilter
 from mailwall.wall.forms import NoteForm
 from mailwall.wall.grouping import note_card
 from mailwall.wall.models import Note
@@ -26,7 +27,6 @@ from mailwall.wall.requests import MAX_ID, SignedIn, page_or_part, position_of, 
 from mailwall.web.editing import editing_page
 
 PAGE_LENGTH = 20
-KINDS = ("", "email", "note")
 
 
 @login_required
@@ -65,33 +65,35 @@ def show_thread(request: SignedIn, contact_id: int, message_id: int) -> HttpResp
 
 
 def _feed(request: SignedIn, contact: Contact) -> dict[str, Any]:
-    q, kind = request.GET.get("q", "").strip(), request.GET.get("type", "")
-    kind = kind if kind in KINDS else ""
-    before = position_of(request)
+    wanted, before = WallFilter.read(request.GET), position_of(request)
+    people = queries.wall_contact_ids(contact)
     page = queries.wall_page(
         request.user,
-        queries.wall_contact_ids(contact),
-        kind=kind,
-        query=rules.parse_query(q) if q else None,
+        [pk for pk in people if str(pk) == wanted.person] or people,
+        kind=wanted.type,
+        query=wanted.query(),
         before=before,
         limit=PAGE_LENGTH,
     )
     here = reverse("wall:contact", args=[contact.pk])
-    older = {"q": q, "type": kind, "before": write_position(page.next)}
     labels = {"": pgettext("wall", "All"), "email": _("Emails"), "note": _("Notes")}
     return {
         "contact": contact,
         "is_company": contact.kind == Kind.COMPANY,
         "cards": page.cards,
-        "q": q,
-        "kind": kind,
+        "wanted": wanted,
+        "q": wanted.q,
+        "kind": wanted.type,
         "chips": [
-            {"label": labels[name], "url": _with(here, q=q, type=name), "is_current": name == kind} for name in KINDS
+            {"label": labels[name], "url": wanted.url(here, type=name), "is_current": name == wanted.type}
+            for name in KINDS
         ],
+        "choices": _choices(request, contact, wanted),
+        "shown_at": datetime.fromtimestamp(before.second, UTC) if before and request.htmx else None,
         "clear_url": here,
-        "here_url": _with(here, q=q, type=kind, before=request.GET.get("before", "")),
-        "older_query": urlencode({name: value for name, value in older.items() if value}) if page.next else "",
-        "first_url": _with(here, q=q, type=kind) if before else "",
+        "here_url": wanted.url(here, before=request.GET.get("before", "")),
+        "older_query": wanted.url("", before=write_position(page.next)).lstrip("?") if page.next else "",
+        "first_url": wanted.url(here) if before else "",
     }
 
 
@@ -106,9 +108,14 @@ def _frame_of(request: SignedIn, contact: Contact) -> dict[str, Any]:
     }
 
 
-def _with(url: str, **values: str) -> str:
-    query = urlencode({name: value for name, value in values.items() if value})
-    return f"{url}?{query}" if query else url
+def _choices(request: SignedIn, contact: Contact, wanted: WallFilter) -> dict[str, list[tuple[str, str, bool]]]:
+    """The lists to choose from: (value, words, whether it is chosen)."""
+    ways = [("", _("Both")), ("received", pgettext("messages", "Received")), ("sent", pgettext("messages", "Sent"))]
+    found = {"way": [(value, words, value == wanted.way) for value, words in ways]}
+    if contact.kind == Kind.COMPANY and (people := contacts.people_of(request.user, contact)):
+        rows = [("", _("Everybody")), *((str(person.pk), person.name) for person in people)]
+        found["person"] = [(value, words, value == wanted.person) for value, words in rows]
+    return found
 
 
 def _contact(request: SignedIn, contact_id: int) -> Contact:

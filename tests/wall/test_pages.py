@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from selectolax.lexbor import LexborHTMLParser
 
 from mailwall.contacts import services as contacts
@@ -74,6 +76,41 @@ def test_filters_stand_in_the_address_and_can_be_cleared(cast, ewa, account):
     assert "Green <mark>horse</mark>" in page(cast.alice, f"/contacts/{ewa.pk}/?q=horse")
     html = page(cast.alice, f"/contacts/{ewa.pk}/?q=zebra&type=email")
     assert "Nothing in this history matches." in html and f'href="/contacts/{ewa.pk}/"' in html
+
+
+def test_more_filters_narrow_by_day_way_attachment_and_person(cast, account):
+    kwiat = contacts.create_contact(cast.alice, ContactInput(kind="company", name="Kwiat"))
+    jan, _ola = (
+        contacts.create_contact(
+            cast.alice, ContactInput(name=name, emails=[f"{name}@kwiat.example"], company_id=kwiat.pk)
+        )
+        for name in ("jan", "ola")
+    )
+    deliver(account, "jan@kwiat.example", ME, "Old plan", days_ago=40, files=("plan.pdf",))
+    deliver(account, "ola@kwiat.example", ME, "New question", days_ago=2)
+    deliver(account, ME, "ola@kwiat.example", "An answer", direction="sent", days_ago=1)
+    day = f"{timezone.localdate() - timedelta(days=10):%Y-%m-%d}"
+    subjects = {"Old plan", "New question", "An answer"}
+    for asked, expected in (
+        ({"since": day}, {"New question", "An answer"}),
+        ({"until": day}, {"Old plan"}),
+        ({"way": "sent"}, {"An answer"}),
+        ({"file": "1"}, {"Old plan"}),
+        ({"person": str(jan.pk)}, {"Old plan"}),
+        ({"person": "999999", "way": "sideways", "since": "soon"}, subjects),
+        ({"q": "question", "until": day}, set()),
+    ):
+        html = page(cast.alice, f"/contacts/{kwiat.pk}/", **asked)
+        assert {subject for subject in subjects if subject in html} == expected, asked
+    assert "Nothing in this history matches." in html and '<details class="wall-narrow" open' in html
+
+
+def test_a_history_says_which_month_its_entries_are_of(cast, ewa, account):
+    for days in (0, 1, 40, 41):
+        deliver(account, EWA, ME, f"Mail of {days} days ago", days_ago=days)
+    html = page(cast.alice, f"/contacts/{ewa.pk}/")
+    parts = re.findall(r'<p class="wall-stretch">([^<]+)', html)
+    assert parts[:2] == ["Today", "Yesterday"] and 3 <= len(parts) <= 4
 
 
 def test_older_entries_come_by_link_and_by_htmx(cast, ewa, account):

@@ -26,6 +26,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
     ("before", "english", "polish"),
     [
         (timedelta(seconds=20), "now", "teraz"),
+        (timedelta(seconds=-20), "in a moment", "za chwilę"),
         (timedelta(minutes=2), "2 min ago", "2 min temu"),
         (timedelta(minutes=-3, seconds=-1), "in 3 min", "za 3 min"),
         (timedelta(hours=5), "5 h ago", "5 godz. temu"),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from django import template
 from django.urls import NoReverseMatch, reverse
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
 
 from mailwall.mailstore.models import Attachment
 from mailwall.mime.html import split_quoted
@@ -29,6 +32,17 @@ class TextParts:
     quoted: str
     is_cut: bool
     is_short: bool
+
+
+@register.filter
+def stretch(moment: datetime | None) -> str:
+    """The part of a history that a moment belongs to: today, yesterday, else its month; '' for none."""
+    if moment is None:
+        return ""
+    day, today = timezone.localdate(moment), timezone.localdate()
+    if day >= today:
+        return _("Today")
+    return _("Yesterday") if day == today - timedelta(days=1) else formats.date_format(day, "YEAR_MONTH_FORMAT")
 
 
 @register.simple_tag

@@ -56,7 +56,7 @@ def time_in_words(value: datetime, now: datetime) -> str:
     seconds = round((now - value).total_seconds())
     minutes, hours, days = abs(seconds) // 60, abs(seconds) // 3600, abs(seconds) // 86_400
     if minutes < 1:
-        return str(_("now"))
+        return str(_("now") if seconds >= 0 else _("in a moment"))
     if minutes < 60:
         past, ahead = (
             ngettext("%(n)d min ago", "%(n)d min ago", minutes),
