@@ -21,6 +21,7 @@ from mailwall.team.models import User
 from mailwall.web.rest import ApiProblem, decode_cursor, encode_cursor
 
 PAGE_LENGTH = 50
+_SAID_BY_THE_STATE = ("reply", "unsubscribed")
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "": (),
     "active": tuple(OPEN_STATES),
@@ -107,7 +108,7 @@ def _rows(viewer: User, page: Sequence[Enrolment]) -> list[PersonRow]:
             enrolment=row,
             step=min(row.position + 1, len(steps[row.sequence_id, row.version])),
             steps=len(steps[row.sequence_id, row.version]),
-            reason=wording.say_reason(row),
+            reason="" if row.reason in _SAID_BY_THE_STATE else wording.say_reason(row),
             reply_id=row.reply_id if row.reply_id in visible else None,
             may_pause=rules.may_change(row.state, rules.PAUSED) and row.state != rules.PAUSED,
             may_go_on=rules.may_change(row.state, rules.ACTIVE) and row.state != rules.ACTIVE,
