@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from mailwall.imap.reader import Token
-from mailwall.mime.parameters import join_parameters
+from mailwall.mime.parameters import join_parameters, parse_parameters
 from mailwall.mime.types import BodyPart
 
 MAX_PARTS = 20_000
@@ -124,6 +124,9 @@ def _extension(tokens: list[Token], content_type: str) -> list[Token]:
 def _disposition(token: Token) -> tuple[str, tuple[tuple[str, str], ...]]:
     if isinstance(token, list) and token:
         return _word(token[0]), _params(_at(token, 1))
+    if isinstance(token, bytes) and b";" in token:  # pymap gives the whole field as one string
+        value, params = parse_parameters(token)
+        return value, tuple(params.items())
     return _word(token), ()
 
 

@@ -93,6 +93,11 @@ def test_disposition_as_a_bare_string_is_read() -> None:
     assert pdf(b'"attachment"').disposition == "attachment"
 
 
+def test_disposition_as_one_string_with_its_parameters_gives_the_file_name() -> None:
+    part = pdf(rb'"attachment; filename=\"Umowa nr 7.pdf\""')
+    assert (part.disposition, part.filename) == ("attachment", "Umowa nr 7.pdf")
+
+
 def test_structure_without_extension_data_is_read() -> None:
     part = tree(b'("text" "plain" NIL NIL NIL "7bit" 12 1)')
     assert (part.size_bytes, part.disposition) == (12, "")
