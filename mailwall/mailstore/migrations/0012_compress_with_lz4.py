@@ -28,6 +28,6 @@ def set_compression(schema_editor, method):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("mailstore", "0010_search_occurrences")]
+    dependencies = [("mailstore", "0011_other_message_id")]
 
     operations = [migrations.RunPython(use_lz4, use_default)]
