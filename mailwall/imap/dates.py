@@ -7,19 +7,25 @@ from datetime import UTC, date, datetime, timedelta
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NUMBERS = {name.lower().encode(): number for number, name in enumerate(_MONTHS, 1)}
+_NUMBERS |= {name.encode(): number for number, name in enumerate(_MONTHS, 1)}
 _DATE_TIME = re.compile(rb"\s*(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d):(\d\d):(\d\d)(?: ([+-])(\d\d)(\d\d))?")
 
 
 def parse_internaldate(raw: bytes) -> datetime | None:
     """'24-Nov-2026 08:00:00 +0100' as UTC, None when it is no date."""
     found = _DATE_TIME.match(raw)
-    if found is None or found.group(2).lower() not in _NUMBERS:
+    if found is None:
         return None
-    day, year, hour, minute, second = (int(found.group(number)) for number in (1, 3, 4, 5, 6))
+    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = found.groups()
+    number = _NUMBERS.get(month) or _NUMBERS.get(month.lower())
+    if number is None:
+        return None
     try:
-        local = datetime(year, _NUMBERS[found.group(2).lower()], day, hour, minute, second, tzinfo=UTC)
-        offset = timedelta(hours=int(found.group(8) or 0), minutes=int(found.group(9) or 0))
-        return local + offset if found.group(7) == b"-" else local - offset
+        local = datetime(int(year), number, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+        if sign is None or zone_hours == zone_minutes == b"00":
+            return local
+        offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+        return local + offset if sign == b"-" else local - offset
     except (ValueError, OverflowError):
         return None
 

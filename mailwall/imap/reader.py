@@ -24,6 +24,7 @@ _TOKEN = re.compile(  # no groups: findall then gives plain bytes
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_QUOTE, _OPEN, _CLOSE = b'"()'
 
 
 class Unreadable(Exception):
@@ -66,22 +67,23 @@ def tokens(texts: Sequence[bytes], literals: Sequence[bytes]) -> list[Token]:
     stack = [current]
     for index, text in enumerate(texts):
         for token in _TOKEN.findall(text):
-            if token == b"(":
+            first = token[0]
+            if first == _QUOTE:
+                if len(token) == 1:
+                    raise Unreadable("neither atom, string nor list")
+                current.append(_ESCAPED.sub(rb"\1", token[1:-1]) if b"\\" in token else token[1:-1])
+            elif first == _OPEN:
                 if len(stack) > MAX_DEPTH:
                     raise Unreadable("nested too deep")
                 inner: list[Token] = []
                 current.append(inner)
                 stack.append(inner)
                 current = inner
-            elif token == b")":
+            elif first == _CLOSE:
                 stack.pop()
                 if not stack:
                     raise Unreadable("closed what was not open")
                 current = stack[-1]
-            elif token.startswith(b'"'):
-                if token == b'"':
-                    raise Unreadable("neither atom, string nor list")
-                current.append(_ESCAPED.sub(rb"\1", token[1:-1]) if b"\\" in token else token[1:-1])
             else:
                 current.append(None if token == b"NIL" or token == b"nil" else token)
         if index < len(literals):

@@ -92,8 +92,11 @@ def is_complete(record: Record) -> bool:
     """Whether all asked for has come. A section may be empty only where the structure says so."""
     if not has_basics(record) or record.structure is None:
         return True  # nothing more to ask for
+    absent = [number for number in record.wanted if not record.section(number)]
+    if not absent:
+        return True
     sizes = {part.section: part.size_bytes for part in record.structure.walk() if not part.children}
-    return all(record.section(number) or not sizes.get(number) for number in record.wanted)
+    return not any(sizes.get(number) for number in absent)
 
 
 def message_of(record: Record, section_limit_bytes: int) -> FetchedMessage:

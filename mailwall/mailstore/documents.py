@@ -6,6 +6,7 @@ Words are cut and folded here, once, for documents and for queries, so both data
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from mailwall.mime.fold import words
@@ -13,6 +14,7 @@ from mailwall.mime.fold import words
 #: field → weight on PostgreSQL, in the order of SQLite's columns
 WEIGHTS = {"subject": "A", "sender": "B", "recipients": "C", "body": "D"}
 MAX_WORD_LENGTH = 100
+_SHORT = 200
 MAX_FIELD_LENGTH = 1_000_000  # characters read of one field
 MAX_WORDS_BYTES = 900_000  # of one document; a tsvector ends at 1 MB
 
@@ -41,10 +43,18 @@ def index_words(text: str) -> list[str]:
 
 def words_of(document: SearchDocument) -> IndexWords:
     """The words that are written to the index; what goes beyond the limit of a document is cut off."""
-    fields = [" ".join(index_words(getattr(document, name))) for name in WEIGHTS]
+    texts = [getattr(document, name) for name in WEIGHTS]
+    fields = [_joined_known(text) if len(text) <= _SHORT else _joined(text) for text in texts]
     if 4 * sum(map(len, fields)) > MAX_WORDS_BYTES:
         _cut(fields)
     return tuple(fields)
+
+
+def _joined(text: str) -> str:
+    return " ".join(index_words(text))
+
+
+_joined_known = lru_cache(maxsize=4096)(_joined)  # the same people write again
 
 
 def _cut(fields: list[str]) -> None:

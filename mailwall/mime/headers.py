@@ -128,7 +128,7 @@ def _decode_payload(encoding: str, payload: str) -> bytes:
 
 
 _MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
-_MONTHS = {name: n for n, name in enumerate(_MONTH_NAMES.split(), 1)}
+_MONTHS = {name.encode(): n for n, name in enumerate(_MONTH_NAMES.split(), 1)}
 _DATE = re.compile(
     rb"(?:[A-Za-z]{3},? *)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d)(?::(\d\d))? *"
     rb"(?:([+-])(\d\d)(\d\d)|GMT|UTC?|Z)?(?: *\(.*)?$"
@@ -150,9 +150,9 @@ def parse_date(raw: bytes | str) -> datetime | None:
 
 def _from_match(match: re.Match[bytes]) -> datetime:
     day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
-    month_number, whole_second = _MONTHS[month.decode().lower()], min(int(second or 0), 59)
+    month_number, whole_second = _MONTHS[month.lower()], min(int(second or 0), 59)
     moment = datetime(int(year), month_number, int(day), int(hour), int(minute), whole_second, tzinfo=UTC)
-    if sign is None:
+    if sign is None or zone_hours == zone_minutes == b"00":
         return moment
     offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
     return moment - offset if sign == b"+" else moment + offset

@@ -10,7 +10,6 @@ import re
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
 _PADDING = re.compile(rb"=+")
-_TRAILING_SPACE = (b" \r\n", b"\t\r\n", b" \n", b"\t\n")
 _UU_NAMES = frozenset(("x-uuencode", "uuencode", "x-uue", "uue"))
 _BASE64_NAMES = frozenset(("base64", "b64", "base-64"))
 _QP_NAMES = frozenset(("quoted-printable", "quoted_printable", "quotedprintable", "qp"))
@@ -64,7 +63,8 @@ def _decode_run(run: bytes) -> bytes:
 
 
 def _decode_quoted_printable(raw: bytes) -> bytes:
-    if any(ending in raw for ending in _TRAILING_SPACE):  # RFC 2045 §6.7 (3): added on the way, to be removed
+    # RFC 2045 §6.7 (3): space at the end of a line was added on the way and is to be removed
+    if b" \r\n" in raw or b" \n" in raw or b"\t\r\n" in raw or b"\t\n" in raw:
         raw = b"\n".join(line.rstrip(b" \t\r") for line in raw.split(b"\n"))
     return binascii.a2b_qp(raw)
 
