@@ -28,8 +28,8 @@ from mailwall.sync import comparing, folders, rules
 from mailwall.sync.batches import Counts, Work, uidvalidity_of
 from mailwall.sync.interpreting import Reading
 from mailwall.sync.models import Backfill, BackfillFolder, Folder, LedgerEntry, Placement
-from mailwall.sync.passes import Pass
 from mailwall.sync.turns import Turn
+from mailwall.sync.walking import Walk
 from mailwall.team.models import User
 
 STEP_SECONDS = 5.0
@@ -201,7 +201,7 @@ def take_step(session: ImapSession, work: Work, turn: Turn, backfill: Backfill) 
     """Read for some seconds; gives whether there is more to do at once. Raises ImapError or LeaseLost."""
     begin = time.monotonic()
     own_turn = replace(turn, seconds=STEP_SECONDS, counts=Counts())
-    walk = Pass(session, replace(work, counted=False), own_turn, now=timezone.now())
+    walk = Walk(session, replace(work, counted=False), own_turn)
     _claim(work, backfill)
     to_read = [f for f in folders.to_read(work.account.pk) if f.uidvalidity is not None and f.import_done]
     if backfill.folders.count() < len(to_read):  # the progress is of the whole from the beginning
@@ -232,13 +232,13 @@ def _note(work: Work, backfill: Backfill, *, done: bool, seconds: float) -> None
             mine.filter(state=Backfill.State.RUNNING).update(state=Backfill.State.DONE, finished_at=timezone.now())
 
 
-def _plan(walk: Pass, backfill: Backfill, folder: Folder) -> bool:
+def _plan(walk: Walk, backfill: Backfill, folder: Folder) -> bool:
     walk.examine(folder)
     _planned(walk, backfill, folder)
     return True
 
 
-def _read(walk: Pass, backfill: Backfill, folder: Folder) -> bool:
+def _read(walk: Walk, backfill: Backfill, folder: Folder) -> bool:
     """Read what is left of one folder until the turn, the allowance or the folder is over."""
     walk.examine(folder)
     part = _planned(walk, backfill, folder)
@@ -259,7 +259,7 @@ def _read(walk: Pass, backfill: Backfill, folder: Folder) -> bool:
     return True
 
 
-def _planned(walk: Pass, backfill: Backfill, folder: Folder) -> BackfillFolder:
+def _planned(walk: Walk, backfill: Backfill, folder: Folder) -> BackfillFolder:
     """The plan of one folder, made now when there is none, or when the server numbered the folder anew."""
     uidvalidity = uidvalidity_of(folder)
     part = BackfillFolder.objects.filter(backfill=backfill, folder=folder, uidvalidity=uidvalidity).first()

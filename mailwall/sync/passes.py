@@ -1,11 +1,10 @@
 """One pass over an account on an open session: new mail first, then what failed, then comparisons, then the import.
 
-The network is never used inside a transaction. A folder that cannot be read does not stop the others.
+What every step on a folder needs stands in walking.py.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
@@ -14,12 +13,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from mailwall.email_accounts import importing, leases
-from mailwall.email_accounts.import_rules import ImportRules
-from mailwall.imap.errors import ImapBusy, ImapError, ImapFolderGone
+from mailwall.email_accounts import leases
 from mailwall.imap.session import ImapSession
 from mailwall.imap.types import FolderStatus
-from mailwall.mime.addresses import fold_address
 from mailwall.sync import (
     batches,
     comparing,
@@ -31,35 +27,22 @@ from mailwall.sync import (
     renaming,
     renumbering,
     rules,
-    storing,
-)
+)  # fmt: skip
 from mailwall.sync.batches import Work
-from mailwall.sync.interpreting import Scope
 from mailwall.sync.models import Folder, LedgerEntry, Placement
-from mailwall.sync.storing import Wanted
 from mailwall.sync.turns import Turn
+from mailwall.sync.walking import Walk
 
 logger = logging.getLogger(__name__)
 
 
-class _Renumbered(Exception):
-    """The folder got another uidvalidity since STATUS; the next pass sees to it."""
-
-
-class Pass:
-    """Walks once through the folders of an account. Every write carries the lease's token."""
+class Pass(Walk):
+    """Walks once through the folders of an account."""
 
     def __init__(self, session: ImapSession, work: Work, turn: Turn, *, now: datetime) -> None:
-        self.session = session
-        self.work = work
-        self.turn = turn
+        super().__init__(session, work, turn)
         self._now = now
-        self._open: tuple[int, FolderStatus] | None = None
         self._begun: dict[int, list[int]] = {}
-        own = (work.account.address, *work.account.aliases)
-        self._own_addresses = frozenset(map(fold_address, own)) - {""}
-        self._first_error: ImapError | None = None
-        self._read_any = False
         self._listed = False
 
     def run(self, *, list_folders: bool) -> bool:
@@ -75,8 +58,8 @@ class Pass:
         complete = complete and self._each(to_read, self._compare) and self._each(to_read, self._import)
         if self._listed and complete:
             complete = self._settle_others({folder.pk for folder, _ in to_read})
-        if self._first_error is not None and not self._read_any:
-            raise self._first_error
+        if self.first_error is not None and not self.read_any:
+            raise self.first_error
         return complete
 
     # -- folders
@@ -86,7 +69,7 @@ class Pass:
         with transaction.atomic():
             leases.fence(self.work.account.pk, self.work.token)
             folders.store_list(self.work.account.pk, listed)
-        self._open, self._listed = None, True
+        self.open, self._listed = None, True
         renaming.follow(self.session, self.work)
 
     def _planned(self, to_read: Sequence[Folder]) -> list[tuple[Folder, rules.SyncPlan]]:
@@ -103,7 +86,7 @@ class Pass:
             if plan.void_placements and not renumbering.begin(self.work, folder, status.uidvalidity, self._now):
                 continue
             plans.append((folder, plan))
-            self._read_any |= plan.is_empty
+            self.read_any |= plan.is_empty
         return plans
 
     def _begin_imports(self, plans: list[tuple[Folder, rules.SyncPlan]]) -> bool:
@@ -129,71 +112,6 @@ class Pass:
                 return False
         return True
 
-    def guarded(self, folder: Folder, step: Callable[[], bool]) -> bool:
-        """Do a step on a folder. Its own trouble is noted and counts as done, so that the others go on."""
-        try:
-            done = step()
-        except ImapFolderGone:
-            folders.mark_missing(self.work.account.pk, self.work.token, folder)
-            return True
-        except _Renumbered:
-            return True
-        except ImapBusy:
-            raise
-        except ImapError as error:
-            if self.session.closed:
-                raise
-            self._first_error = self._first_error or error
-            self._tell(folder, error.message)
-            return True
-        self._read_any = True
-        if folder.last_error_message:
-            self._tell(folder, "")
-        return done
-
-    def _tell(self, folder: Folder, message: str) -> None:
-        self.update(folder, last_error_message=message)
-        if message:
-            logger.warning("folder cannot be read", extra={"folder_id": folder.pk})
-
-    def update(self, folder: Folder, forget: Iterable[int] = (), /, **values: object) -> None:
-        """Write columns of a folder; forget: uids whose ledger entries go with them."""
-        with transaction.atomic():
-            leases.fence(self.work.account.pk, self.work.token)
-            comparing.forget(folder, forget)
-            Folder.objects.filter(pk=folder.pk).update(**values)
-        for name, value in values.items():
-            setattr(folder, name, value)
-
-    def examine(self, folder: Folder) -> FolderStatus:
-        if self._open is None or self._open[0] != folder.pk:
-            self._open = None
-            self._open = (folder.pk, self.session.examine(bytes(folder.raw_name)))
-        status = self._open[1]
-        if folder.uidvalidity is not None and status.uidvalidity != folder.uidvalidity:
-            raise _Renumbered
-        return status
-
-    def scope(self, folder: Folder) -> Scope:
-        account = self.work.account
-        return Scope(
-            account_id=account.pk,
-            folder_id=folder.pk,
-            folder_role=folder.role,
-            own_addresses=self._own_addresses,
-            since=account.import_since,
-            store=account.store,
-            import_rules=self._import_rules,
-        )
-
-    @functools.cached_property
-    def _import_rules(self) -> ImportRules:
-        return importing.rules_of(self.work.account)
-
-    def _in_window(self) -> list[int]:
-        """UIDs of the open folder that may lie in the window, ascending."""
-        return self.session.search_since(rules.search_day(self.work.account.import_since))
-
     # -- steps: each gives whether it was done before the turn was over
 
     def _begin_import(self, folder: Folder) -> bool:
@@ -202,7 +120,7 @@ class Pass:
         if not self._settle(folder, renumbering.remap(self.session, self.work, folder, status)):
             return False
         status = self.examine(folder)
-        wanted = [uid for uid in self._in_window() if uid < status.uidnext] if status.messages else []
+        wanted = [uid for uid in self.in_window() if uid < status.uidnext] if status.messages else []
         self._begun[folder.pk] = wanted
         self.update(
             folder,
@@ -258,7 +176,7 @@ class Pass:
             return True
         status = self.examine(folder)
         differences = None if plan.compare_sets else self._changes(folder, status)
-        found = differences or comparing.by_sets(folder, on_server=self.session.uid_set(), in_window=self._in_window())
+        found = differences or comparing.by_sets(folder, on_server=self.session.uid_set(), in_window=self.in_window())
         if found.gaps:
             logger.warning(
                 "uids below the cursor were not accounted for",
@@ -285,7 +203,7 @@ class Pass:
     def _settle(self, folder: Folder, lost: Sequence[int]) -> bool:
         if lost and not self._listed:
             self._list_folders()  # what moved into a folder made meanwhile is not gone
-        self._open = None if lost else self._open  # looking for moved mail opens other folders
+        self.open = None if lost else self.open  # looking for moved mail opens other folders
         return moved.settle(self.session, self.work, folder, lost, lambda: self.turn.is_over)
 
     def _settle_others(self, read: Collection[int]) -> bool:
@@ -315,7 +233,7 @@ class Pass:
         if folder.import_done or not plan.continue_import:
             return True
         self.examine(folder)
-        wanted = self._begun.get(folder.pk) or self._in_window()
+        wanted = self._begun.get(folder.pk) or self.in_window()
         placed = comparing.placed_below(folder, folder.low_uid)
         left = [uid for uid in reversed(wanted) if uid < folder.low_uid and uid not in placed]
         if folder.import_seen + len(left) != folder.import_total:
@@ -324,13 +242,3 @@ class Pass:
             return False
         self.update(folder, import_done=True, low_uid=1, out_of_window=comparing.unknown(folder))
         return self._retry([(folder, plan)])
-
-    # -- reading and writing
-
-    def store(
-        self, folder: Folder, uids: Sequence[int], cursor: batches.CursorOf, *, scope: Scope | None = None
-    ) -> bool:
-        """Read and write messages in batches, the cursor with each; gives whether all of them were done."""
-        return storing.store(
-            self.session, self.work, self.turn, Wanted(folder, uids, scope or self.scope(folder)), cursor
-        )
