@@ -6,11 +6,11 @@ The viewer first, and `visible_to(viewer)` before all else. Newest first is the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from mailwall.assignment.models import Link
@@ -28,6 +28,7 @@ from mailwall.wall.rules import SearchQuery
 POST_RANK, NOTE_RANK, EMAIL_RANK = -1, 0, 1
 MAX_COUNTED = 1_000
 MAX_THREAD = 100
+FIRST_LINKS = 200  # messages of a wall that its first page looks at
 _CROWD = timedelta(minutes=1)  # messages of a crowded second have ids of the next ones
 
 
@@ -118,13 +119,29 @@ def on_wall(viewer: User, contact_ids: Sequence[int], query: SearchQuery | None 
 def _leads_on_wall(
     viewer: User, contact_ids: Sequence[int], query: SearchQuery | None, before: Position | None, limit: int
 ) -> list[tuple[Position, Card | Lead]]:
-    links = Link.objects.filter(contact__in=contact_ids)
+    links = Link.objects.filter(contact__in=contact_ids).order_by("-message").values_list("message_id", flat=True)
     if before is not None:
         links = links.filter(message__lt=before.id if before.rank == EMAIL_RANK else before.second << 20)
-    # driven from the links: a wall is small, the store is large
-    rows = search.narrow(Message.objects.visible_to(viewer).filter(pk__in=links.values("message")), viewer, query)
     newer = on_wall(viewer, contact_ids, query).filter(thread_key=OuterRef("thread_key"), pk__gt=OuterRef("pk"))
-    return [(Position(second=lead.id >> 20, rank=EMAIL_RANK, id=lead.id), lead) for lead in leading(rows, newer, limit)]
+    found: list[Lead] = []
+    # driven from the links, some at a time: a wall is small, the store is large, and PostgreSQL would walk the store
+    for ids in _in_growing_pieces(links.distinct()):
+        rows = search.narrow(Message.objects.visible_to(viewer).filter(pk__one_of=ids), viewer, query)
+        found += leading(rows, newer, limit - len(found))
+        if len(found) >= limit:
+            break
+    return [(Position(second=lead.id >> 20, rank=EMAIL_RANK, id=lead.id), lead) for lead in found]
+
+
+def _in_growing_pieces(links: QuerySet[Link, int]) -> Iterator[list[int]]:
+    """Ids of messages, newest first; ever more at a time, for a viewer who sees few of them."""
+    size, ids = FIRST_LINKS, list(links[:FIRST_LINKS])
+    while ids:
+        yield ids
+        if len(ids) < size:
+            return
+        size *= 8
+        ids = list(links.filter(message__lt=ids[-1])[:size])
 
 
 def _notes_on_wall(
