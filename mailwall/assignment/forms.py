@@ -35,6 +35,8 @@ class NewContactForm(forms.Form):
         self.fields["company"].widget.attrs.update(options)
         for name in ("first_name", "last_name", "company", "email"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
+        if not self.is_bound:
+            self.fields["first_name"].widget.attrs["autofocus"] = True
 
     def clean_company(self) -> str:
         label: str = self.cleaned_data["company"]

@@ -1,6 +1,6 @@
 "use strict";
-// Triage by keyboard: j k s move, n a i d o press the button of the sender one is at, x selects. After a deed the list
-// renews itself, and the focus goes to the sender that took the place.
+// Triage by keyboard: j k s move, n a i d o press the button of the sender one is at, x selects, Escape closes what they
+// opened. After a deed the list renews itself, and the focus goes to the sender that took the place.
 (() => {
   const groups = () => [...document.querySelectorAll("[data-group]")];
   let place = -1;
@@ -32,6 +32,8 @@
     place = -1;
   });
   document.addEventListener("keydown", (event) => {
+    const close = event.key === "Escape" && event.target.closest("[data-group]")?.querySelector(".triage-panel [data-close]");
+    if (close && !event.defaultPrevented) { event.preventDefault(); close.click(); return; }
     if (document.body.dataset.shortcuts !== "on" || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
     const group = document.activeElement?.closest("[data-group]"), index = groups().indexOf(group);
