@@ -15,6 +15,7 @@ from django.utils.translation import pgettext_lazy
 
 from mailwall.email_accounts import errors as account_errors
 from mailwall.email_accounts.models import EmailAccount
+from mailwall.mime.filenames import safe_filename
 
 
 class Direction(models.TextChoices):
@@ -199,6 +200,11 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return f"attachment {self.pk}"
+
+    @property
+    def safe_name(self) -> str:
+        """What it is called where people see or save it; never ''. filename is what the sender wrote."""
+        return safe_filename(self.filename, self.content_type)
 
 
 class ThreadAlias(models.Model):

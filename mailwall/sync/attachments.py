@@ -23,6 +23,7 @@ from mailwall.imap.errors import ImapFolderGone, ImapTimeout
 from mailwall.imap.session import ImapSession, open_session
 from mailwall.mailstore import services as mailstore_services
 from mailwall.mailstore.models import Attachment, Message
+from mailwall.mime import filenames
 from mailwall.mime.parts import list_attachments
 from mailwall.mime.scan import scan_message
 from mailwall.mime.transfer import decode_transfer
@@ -64,7 +65,7 @@ def open_attachment(viewer: User, message_id: int, attachment_id: int) -> Downlo
     if attachment is None:
         raise NoSuchFile
     return Download(
-        filename=rules.safe_filename(attachment.filename, attachment.content_type),
+        filename=attachment.safe_name,
         content_type=attachment.content_type,
         chunks=_started(message, lambda session, uid: _file(session, uid, message, attachment)),
     )
@@ -93,7 +94,7 @@ def open_original(viewer: User, message_id: int) -> Download:
     """The whole mail as the server has it (.eml). Raises as open_attachment."""
     message = _message(viewer, message_id)
     return Download(
-        filename=rules.safe_filename(f"{message.subject[:100] or 'message'}.eml", "message/rfc822"),
+        filename=_named_after(message, "message", "eml"),
         content_type="message/rfc822",
         chunks=_started(message, lambda session, uid: session.stream_section(uid, "")),
     )
@@ -106,10 +107,16 @@ def open_zip(viewer: User, message_id: int) -> Download:
     if not wanted:
         raise NoSuchFile
     return Download(
-        filename=rules.safe_filename(f"{message.subject[:100] or 'attachments'}.zip", "application/zip"),
+        filename=_named_after(message, "attachments", "zip"),
         content_type="application/zip",
         chunks=_started(message, lambda session, uid: _zip(session, uid, message, wanted)),
     )
+
+
+def _named_after(message: Message, otherwise: str, ending: str) -> str:
+    """A file called as the mail's subject. "Invoice 2026/114" is one name, no path."""
+    subject = message.subject[:100].replace("/", "-").replace("\\", "-").strip()
+    return filenames.safe_filename(f"{subject or otherwise}.{ending}", "")
 
 
 def _message(viewer: User, message_id: int) -> Message:
@@ -285,7 +292,7 @@ def _zip(session: ImapSession, uid: int, message: Message, wanted: Sequence[Atta
     stamp = message.internaldate.timetuple()[:6] if 1980 <= message.internaldate.year < 2108 else (1980, 1, 1, 0, 0, 0)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         for attachment in wanted:
-            name = rules.unused_name(rules.safe_filename(attachment.filename, attachment.content_type), names)
+            name = filenames.unused_name(attachment.safe_name, names)
             names.add(name)
             entry = zipfile.ZipInfo(name, date_time=stamp)
             with archive.open(entry, "w", force_zip64=True) as file:

@@ -8,7 +8,8 @@ from django.utils import timezone
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.imap.errors import ImapFolderGone
 from mailwall.imap.session import ImapSession
-from mailwall.sync import attachments, rules, runs
+from mailwall.mime import filenames
+from mailwall.sync import attachments, runs
 from mailwall.sync.attachments import Download
 from mailwall.sync.errors import GoneFromServer, NoSuchFile
 from mailwall.sync.models import LedgerEntry
@@ -42,7 +43,7 @@ def open_original(viewer: User, entry_id: int) -> Download:
     account = entry.folder.account
     attachments.require_connecting(account)
     return Download(
-        filename=rules.safe_filename(f"message {entry.uid}.eml", "message/rfc822"),
+        filename=filenames.safe_filename(f"message {entry.uid}.eml", "message/rfc822"),
         content_type="message/rfc822",
         chunks=attachments.started(
             account, lambda session: _find(session, entry), lambda session, uid: session.stream_section(uid, "")

@@ -231,3 +231,9 @@ def cut_text(text: str, limit_bytes: int) -> tuple[str, bool]:
     if len(raw) <= limit_bytes:
         return text, False
     return raw[:limit_bytes].decode("utf-8", "ignore"), True
+
+
+def file_kind(filename: str, content_type: str) -> str:
+    """What a file is, in a word: the ending by which a computer opens it, else its content type."""
+    ending = filename.rpartition(".")[2] if "." in filename else ""
+    return ending.upper() if 0 < len(ending) <= 5 and ending.isascii() and ending.isalnum() else content_type

@@ -141,7 +141,7 @@ def message_fields(card: MessageCard) -> dict[str, Any]:
         "attachments": [
             {
                 "id": attachment.pk,
-                "filename": attachment.filename,
+                "filename": attachment.filename and attachment.safe_name,
                 "content_type": attachment.content_type,
                 "size": attachment.size_bytes,
                 "inline": attachment.inline,

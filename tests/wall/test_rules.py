@@ -135,3 +135,17 @@ def test_a_frame_is_tall_enough_for_its_text_but_no_screen():
     assert rules.frame_height("") == rules.MIN_FRAME_PIXELS
     assert rules.frame_height("line\n" * 10) > rules.frame_height("line")
     assert rules.frame_height("line\n" * 10_000) == rules.MAX_FRAME_PIXELS
+
+
+@pytest.mark.parametrize(
+    ("filename", "content_type", "kind"),
+    [
+        ("offer.pdf", "application/octet-stream", "PDF"),
+        ("report.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "DOCX"),
+        ("attachment", "image/png", "image/png"),
+        ("v1.final version", "text/plain", "text/plain"),
+        ("dot.", "text/plain", "text/plain"),
+    ],
+)
+def test_a_file_is_told_by_the_ending_that_opens_it(filename, content_type, kind):
+    assert rules.file_kind(filename, content_type) == kind

@@ -45,6 +45,12 @@ def stretch(moment: datetime | None) -> str:
     return _("Yesterday") if day == today - timedelta(days=1) else formats.date_format(day, "YEAR_MONTH_FORMAT")
 
 
+@register.filter
+def file_kind(attachment: Attachment) -> str:
+    """What a file is, in a word: PDF, DOCX; its content type where its name does not tell."""
+    return rules.file_kind(attachment.safe_name, attachment.content_type)
+
+
 @register.simple_tag
 def frame_height(message: MessageCard, is_whole: object = None) -> int:
     """The height attribute of a mail's frame: its folded quotes take no room."""
