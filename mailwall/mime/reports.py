@@ -37,10 +37,15 @@ _ORIGINAL = re.compile(
 )
 _ONLY_LATE = re.compile(
     r"delayed|will (be )?(re-?tr|keep trying|continue)|still (being )?(tr|retr)|not yet been delivered|warning message|"
-    r"do(es)? not need to (resend|do anything)|opóźni",
+    r"do(es)? not need to (resend|do anything)|opóźni|jeszcze (nie )?(została )?(do|prze)|(serwer|system) ponowi|ponowi\w{0,3} prób|kolejn\w{1,3} prób|"
+    r"noch nicht zugestellt|verzöger|weiter(hin)? (zu )?versuch|erneut (zu )?versuch",
     re.IGNORECASE,
 )
-_FOR_GOOD = re.compile(r"permanent|giving up|gave up|could not be delivered|fatal|not exist|unknown", re.IGNORECASE)
+_FOR_GOOD = re.compile(
+    r"permanent|giving up|gave up|could not be delivered|fatal|not exist|unknown|endgültig|existiert nicht|"
+    r"nie istnieje|ostateczn|trwał",
+    re.IGNORECASE,
+)
 _MESSAGE_ID = re.compile(r"^message-id[ \t]*:\s*<?([^<>\s]{3,900})>?", re.IGNORECASE | re.MULTILINE)
 
 

@@ -108,9 +108,38 @@ def test_only_a_failure_counts_and_only_a_final_one_marks_the_address(action, st
     assert [receiver.permanent for receiver in found] == ([] if expected is None else [expected])
 
 
-def test_warning_that_a_mail_is_late_is_no_failure():
-    text = f"Your message to {EWA} is delayed. You do not need to resend your message; we will keep trying."
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Your message to {EWA} is delayed. You do not need to resend your message; we will keep trying.",
+        f"The address to which the message has not yet been delivered is:\n\n  {EWA}\n\nNo action is required.",
+        f"Ihre Nachricht an {EWA} konnte noch nicht zugestellt werden. Der Server wird es weiter versuchen.",
+        f"Wiadomość do {EWA} nie została jeszcze dostarczona. Serwer ponowi próbę.",
+    ],
+)
+def test_warning_that_a_mail_is_late_is_no_failure(text):
     assert failed_receivers("", text, {EWA}) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"Die E-Mail konnte nicht zugestellt werden:\n\n{EWA}:\nPostfach existiert nicht (550)", "Postfach existiert nicht (550)"),
+        (f"Nie udało się dostarczyć wiadomości do:\n\n<{EWA}>: 550 Nie ma takiego konta", "550 Nie ma takiego konta"),
+        (f"This is a permanent error. The following address(es) failed:\n\n  {EWA}\n    host mx [192.0.2.1]\n    550 No such user\n\n------ This is a copy of the message", "host mx [192.0.2.1] 550 No such user"),
+    ],
+)  # fmt: skip
+def test_words_of_german_polish_and_exim_servers_are_read(text, words):
+    assert failed_receivers("", text, {EWA}) == (FailedReceiver(address=EWA, words=words, permanent=True),)
+
+
+@pytest.mark.parametrize(
+    "recipient", ["rfc822;ewa@kwiat.example", "rfc822; <Ewa@Kwiat.example>", "utf-8; ewa@kwiat.example"]
+)
+def test_reports_of_exchange_and_others_name_the_receiver_their_way(recipient):
+    status = f"Reporting-MTA: dns;x\n\nFinal-Recipient: {recipient}\nAction: Failed (smtp)\nStatus: 5.1.10\nDiagnostic-Code: smtp;550 5.1.10 RESOLVER.ADR.RecipientNotFound"
+    [ewa] = failed_receivers(status, "", {EWA, JAN})
+    assert (ewa.address, ewa.words, ewa.permanent) == (EWA, "550 5.1.10 RESOLVER.ADR.RecipientNotFound", True)
 
 
 def test_address_that_the_mail_was_forwarded_to_stands_for_its_only_receiver():
