@@ -14,8 +14,8 @@ from mailwall.mime.types import BodyPart
 _ROBOT_SENDER = re.compile(rb"\b(mailer-daemon|postmaster)\b", re.IGNORECASE)
 _ROBOT_SUBJECT = re.compile(
     r"^\s*(auto(matic)?[ -]?(reply|response|antwort)|out of (the )?office|automatyczna odpowied|autoodpowied|"
-    r"odpowied[zź] automatyczna|nieobecno|poza biurem|abwesen[dh]|automatische antwort|r[eé]ponse automatique|respuesta autom|"
-    r"risposta automatica|automatisch antwoord)",
+    r"odpowied[zź] automatyczna|nieobecno|poza biurem|abwesen[dh]|automatische antwort|r[eé]ponse automatique|"
+    r"respuesta autom|risposta automatica|automatisch antwoord)",
     re.IGNORECASE,
 )
 

@@ -37,7 +37,8 @@ _ORIGINAL = re.compile(
 )
 _ONLY_LATE = re.compile(
     r"delayed|will (be )?(re-?tr|keep trying|continue)|still (being )?(tr|retr)|not yet been delivered|warning message|"
-    r"do(es)? not need to (resend|do anything)|opóźni|jeszcze (nie )?(została )?(do|prze)|(serwer|system) ponowi|ponowi\w{0,3} prób|kolejn\w{1,3} prób|"
+    r"do(es)? not need to (resend|do anything)|opóźni|jeszcze (nie )?(została )?(do|prze)|"
+    r"(serwer|system) ponowi|ponowi\w{0,3} prób|kolejn\w{1,3} prób|"
     r"noch nicht zugestellt|verzöger|weiter(hin)? (zu )?versuch|erneut (zu )?versuch",
     re.IGNORECASE,
 )

@@ -176,6 +176,103 @@ def test_receivers_are_completed_and_bad_ones_flagged_by_keyboard(world):
     assert not world.complaints
 
 
+PASTE = """([place, kind, text]) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.setData(kind, text);
+  document.querySelector(place).dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+}"""
+DROP = """(place) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File(["hello"], "dropped.txt", { type: "text/plain" }));
+  for (const name of ["dragover", "drop"])
+    document.querySelector(place).dispatchEvent(new DragEvent(name, { dataTransfer, bubbles: true, cancelable: true }));
+}"""
+
+
+def test_several_pasted_addresses_become_several_receivers(world):
+    page = world.open("/compose/")
+    expect(text_of(page)).to_be_visible()
+    pasted = 'Anna <anna@kwiat.example>; "Nowak, Jan" <jan@kwiat.example>\ncarl@kwiat.example'
+    page.evaluate(PASTE, ["#composer-to", "text/plain", pasted])
+    expect(page.locator(".composer-chip")).to_have_text(["Anna×", "Nowak, Jan×", "carl@kwiat.example×"])
+    page.locator("#composer-to").press("Backspace")
+    expect(page.locator("#composer-to")).to_have_value("carl@kwiat.example")
+    assert not world.complaints
+
+
+def test_nothing_of_hostile_html_that_is_pasted_runs_or_leaves(world, smtp_sink):
+    page = world.open(f"/compose/?contact={world.ewa.pk}")
+    expect(text_of(page)).to_be_focused()
+    hostile = (
+        '<p onclick="window.ran=1">pasted <b>bold</b></p><img src="data:image/png;base64,x" onerror="window.ran=2">'
+        "<iframe srcdoc='<script>parent.ran=3</script>'></iframe><style>@import url(https://evil.example)</style>"
+        '<a href="javascript:window.ran=4">link</a>'
+    )
+    page.evaluate(PASTE, [".jodit-wysiwyg", "text/html", hostile])
+    expect(text_of(page).locator("b")).to_have_text("bold")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url(f"**/contacts/{world.ewa.pk}/")
+    assert page.evaluate("window.ran") is None
+    outgoing = Outgoing.objects.get()
+    make_due(outgoing)
+    hand_over(outgoing)
+    source = smtp_sink.taken[0].raw.decode().replace("=\r\n", "").lower()
+    assert "<b>bold</b>" in source
+    assert not [evil for evil in ("onclick", "onerror", "javascript:", "iframe", "evil.example") if evil in source]
+
+
+def test_a_dropped_file_is_attached_and_a_program_refused(world):
+    page = world.open("/compose/")
+    expect(text_of(page)).to_be_visible()
+    page.evaluate(DROP, ".jodit-wysiwyg")
+    expect(page.locator("#composer-baggage")).to_contain_text("dropped.txt")
+    page.locator("#composer-files").set_input_files(
+        {"name": "invoice.pdf.exe", "mimeType": "application/pdf", "buffer": b"MZ"}
+    )
+    expect(page.locator("#composer-baggage")).to_contain_text("invoice.pdf.exe cannot be attached")
+    expect(page.locator("#composer-baggage")).to_contain_text("dropped.txt")
+
+
+def test_on_a_phone_undo_is_in_sight_above_the_bar(world):
+    page = world.open(f"/compose/?contact={world.ewa.pk}", width=375)
+    expect(text_of(page)).to_be_visible()
+    text_of(page).click()
+    page.keyboard.type("Hello")
+    page.get_by_role("button", name="Send", exact=False).first.click()
+    undo = page.locator("#live").get_by_role("button", name="Undo")
+    expect(undo).to_be_in_viewport()
+    undo.click()
+    page.wait_for_url("**/compose/*/")
+    expect(text_of(page)).to_contain_text("Hello")
+    assert Outgoing.objects.get().state == "cancelled" and not world.complaints
+
+
+def test_a_failed_mail_is_edited_and_an_unknown_one_decided_on_the_wall(world, smtp_sink):
+    for mode in ("perm", "drop"):
+        page = world.open(f"/compose/?contact={world.ewa.pk}")
+        expect(text_of(page)).to_be_focused()
+        page.keyboard.type(f"Sent in mode {mode}")
+        page.get_by_label("Subject").fill(mode)
+        page.keyboard.press("Control+Enter")
+        page.wait_for_url(f"**/contacts/{world.ewa.pk}/")
+        smtp_sink.mode = mode
+        outgoing = Outgoing.objects.get(subject=mode)
+        make_due(outgoing)
+        hand_over(outgoing)
+    smtp_sink.mode = "ok"
+    make_due(outgoing, data_started_at=datetime.now(UTC) - timedelta(minutes=11), look_at=datetime.now(UTC))
+    file_copies(outgoing)
+    page = world.open(f"/contacts/{world.ewa.pk}/")
+    page.locator("article", has_text="drop").get_by_role("button", name="It was sent").click()
+    expect(page.locator("article", has_text="drop").locator(".delivery")).to_contain_text("Sent")
+    card = page.locator("article", has_text="perm")
+    expect(card).to_contain_text("This looks like advertising")
+    card.get_by_role("button", name="Edit and retry").click()
+    page.wait_for_url("**/compose/*/")
+    expect(text_of(page)).to_contain_text("Sent in mode perm")
+    assert sorted(Outgoing.objects.values_list("subject", "state")) == [("drop", "sent"), ("perm", "cancelled")]
+
+
 def test_files_are_attached_and_a_forgotten_one_is_asked_for(world):
     page = world.open(f"/compose/?contact={world.ewa.pk}")
     expect(text_of(page)).to_be_focused()
