@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from mailwall.wall import deeds, views, walls
+from mailwall.wall import deeds, palette, views, walls
 
 app_name = "wall"
 urlpatterns = [
@@ -31,4 +31,5 @@ urlpatterns = [
     path("mail/<int:message_id>/assign/<int:contact_id>/", views.assign, name="assign"),
     path("mail/<int:message_id>/unassign/<int:contact_id>/", views.unassign, name="unassign"),
     path("search", views.search_all, name="search"),
+    path("search/palette", palette.show_palette, name="palette"),
 ]

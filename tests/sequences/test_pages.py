@@ -178,8 +178,8 @@ def test_a_task_is_done_by_its_owner_alone_and_can_be_undone(story):
     story.enrol(story.sequence(TASK), story.contact("Ewa"))
     story.run()
     task = Task.objects.get()
-    assert "Call" in browser(story.cast.alice).get("/sequences/today/").content.decode()
-    assert "Call" not in browser(story.cast.bob).get("/sequences/today/").content.decode()
+    assert "Call" in browser(story.cast.alice).get("/tasks/").content.decode()
+    assert "Call" not in browser(story.cast.bob).get("/tasks/").content.decode()
     assert browser(story.cast.bob).post(f"/sequences/tasks/{task.pk}/").status_code == 404
     browser(story.cast.alice).post(f"/sequences/tasks/{task.pk}/")
     task.refresh_from_db()

@@ -270,6 +270,22 @@ def test_search_finds_contacts_mail_and_notes(cast, ewa, account):
 PAYLOAD = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'><svg onload=alert(3)>"
 
 
+def test_the_palette_offers_contacts_pages_deeds_and_the_search(cast, ewa):
+    def options(q: str, language: str = "en") -> list[tuple[str, str]]:
+        tree = LexborHTMLParser(page(cast.charlie, "/search/palette", q=q, htmx=True, language=language))
+        found = [(node.attributes["href"] or "", " ".join(node.text().split())) for node in tree.css("[role=option]")]
+        return found
+
+    assert ("/contacts/", "Contacts") in options("") and ("/contacts/new/", "New person") in options("")
+    assert options("kwiatk") == [
+        (f"/contacts/{ewa.pk}/", "Ewa Kwiatkowska ewa@kwiat.example"),
+        ("/search?q=kwiatk", "Search all mail for “kwiatk”"),
+    ]
+    assert options("acc add")[0] == ("/settings/email-accounts/new/", "Add an email account")
+    assert ("/contacts/", "Kontakty") in options("KONT", "pl")
+    assert options("<b>")[-1] == ("/search?q=%3Cb%3E", "Search all mail for “<b>”")
+
+
 def test_no_field_of_a_mail_or_note_becomes_markup(cast, account):
     contact = make_contact(PAYLOAD, "ewa@kwiat.example")
     message = deliver(

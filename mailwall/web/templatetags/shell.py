@@ -122,7 +122,7 @@ NAVIGATION: tuple[tuple[str, str, Promise, str, str], ...] = (
     ("wall:mail", "mail", _("Email messages"), "m", ""),
     ("assignment:triage", "mail-question", _("Triage"), "t", "assignment:nav_count"),
     ("sequences:list", "repeat", _("Sequences"), "q", ""),
-    ("tasks:list", "checkbox", _("Tasks"), "k", ""),
+    ("sequences:today", "checkbox", _("Tasks"), "k", ""),
     ("team:settings", "settings", _("Settings"), "s", ""),
 )
 SHORT_LABELS: dict[str, Promise] = {"dashboard:home": _("Home"), "wall:mail": _("Mail")}

@@ -10,6 +10,7 @@
     if (!dialog || dialog.open) return;
     opener = document.activeElement;
     dialog.showModal();
+    dialog.dispatchEvent(new Event("opened"));
     dialog.addEventListener("close", () => opener?.isConnected && opener.focus(), { once: true });
   }
 
@@ -31,7 +32,7 @@
       menu.open = false; menu.querySelector("summary").focus();
     });
     if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && key.toLowerCase() === "k") {
-      event.preventDefault(); document.querySelector("[data-search]")?.click(); return;
+      event.preventDefault(); openDialog("palette"); return;
     }
     if (!lettersOn || event.ctrlKey || event.metaKey || event.altKey || inField(event.target) || document.querySelector("dialog[open]")) return;
     if (Date.now() - waitsForPlace < 1500) {
