@@ -181,3 +181,17 @@ def shot(page: Page, name: str) -> None:
         page.screenshot(path=str(Path(folder) / f"{name}-{width}-{scheme}.png"), full_page=True)
     page.set_viewport_size({"width": 1280, "height": 900})
     page.emulate_media(color_scheme="light")
+
+
+def test_on_a_phone_the_rules_are_a_tab_of_their_own(world):
+    sequence = Sequence.objects.create(owner=world.cast.alice, account=world.account, name="Fair")
+    page = world.open(f"/sequences/{sequence.pk}/", width=375)
+    expect(page.locator("#steps")).to_be_visible()
+    expect(page.locator("#rules")).to_be_hidden()
+    page.get_by_role("link", name="Rules").click()
+    expect(page.locator("#rules")).to_be_visible()
+    expect(page.locator("#steps")).to_be_hidden()
+    wide = world.open(f"/sequences/{sequence.pk}/?tab=rules")
+    expect(wide.locator("#steps")).to_be_visible()
+    expect(wide.locator("#rules")).to_be_visible()
+    assert world.complaints == []

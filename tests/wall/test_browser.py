@@ -101,6 +101,41 @@ def test_older_entries_are_added_below(world):
     assert not world.complaints
 
 
+def test_a_history_is_narrowed_in_place_and_the_choice_keeps_the_focus(world):
+    deliver(world.account, EWA, ME, "From her")
+    deliver(world.account, ME, EWA, "To her", direction="sent")
+    page = world.open(f"/contacts/{world.ewa.pk}/")
+    expect(page.locator(".wall-card[data-row]")).to_have_count(2)
+    page.get_by_text("More filters").click()
+    page.locator("#wall-way").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".wall-card[data-row]")).to_have_count(1)
+    expect(page.locator("#wall-way")).to_have_value("received")
+    expect(page.locator("#wall-way")).to_be_focused()
+    page.reload()
+    expect(page.locator("#wall-way")).to_have_value("received")
+    assert not world.complaints
+
+
+def test_the_palette_goes_to_a_contact_by_keyboard_and_gives_the_focus_back(world):
+    page = world.open("/mail/")
+    page.locator("#mail-q").focus()
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette input")).to_be_focused()
+    expect(page.locator("#palette [aria-selected=true]")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(page.locator("#mail-q")).to_be_focused()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("kwiat")
+    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("ewa@kwiat.example")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("Search all mail")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/contacts/{world.ewa.pk}/")
+    assert not world.complaints
+
+
 def test_who_can_see_a_mail_opens_beside_it(world):
     deliver(world.account, EWA, ME, "Offer")
     page = world.open(f"/contacts/{world.ewa.pk}/")

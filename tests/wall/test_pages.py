@@ -273,8 +273,7 @@ PAYLOAD = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'><svg onload=
 def test_the_palette_offers_contacts_pages_deeds_and_the_search(cast, ewa):
     def options(q: str, language: str = "en") -> list[tuple[str, str]]:
         tree = LexborHTMLParser(page(cast.charlie, "/search/palette", q=q, htmx=True, language=language))
-        found = [(node.attributes["href"] or "", " ".join(node.text().split())) for node in tree.css("[role=option]")]
-        return found
+        return [(node.attributes["href"] or "", " ".join(node.text().split())) for node in tree.css("[role=option]")]
 
     assert ("/contacts/", "Contacts") in options("") and ("/contacts/new/", "New person") in options("")
     assert options("kwiatk") == [

@@ -13,6 +13,7 @@
     option?.scrollIntoView({ block: "nearest" });
   }
 
+  field.addEventListener("input", () => choose(null));  // Enter before the answer is the search, not what stood there
   dialog.addEventListener("opened", () => { field.value = ""; });
   dialog.addEventListener("htmx:afterSwap", () => choose(options()[0]));
   field.addEventListener("keydown", (event) => {
