@@ -60,6 +60,15 @@ print(json.dumps(ids))
 """
 
 
+CLICK = """
+import sys, django; django.setup()
+from mailwall.email_accounts.models import EmailAccount
+from mailwall.sync import services, tasks
+services.request_download(EmailAccount.objects.get(pk=sys.argv[1]))
+tasks.download(int(sys.argv[1]))
+"""
+
+
 class Worker:
     """One process; lines() is what it logged."""
 

@@ -8,19 +8,12 @@ import time
 
 import pytest
 
-from tests.cluster.conftest import SLACK_SECONDS, Cluster, fill
+from tests.cluster.conftest import CLICK, SLACK_SECONDS, Cluster, fill
 from tests.rig.product import ROOT
 
 pytestmark = [pytest.mark.live, pytest.mark.postgres, pytest.mark.slow]
 
 INTERVAL_SECONDS, SMALL, BIG = 5, 6, 4000
-CLICK = """
-import sys, django; django.setup()
-from mailwall.email_accounts.models import EmailAccount
-from mailwall.sync import services, tasks
-services.request_download(EmailAccount.objects.get(pk=sys.argv[1]))
-tasks.download(int(sys.argv[1]))
-"""
 LAGS = """
 SELECT extract(epoch FROM now() - last_synchronized_at)::float - {interval} FROM email_accounts_emailaccount
 WHERE address LIKE 'small%' AND last_synchronized_at IS NOT NULL

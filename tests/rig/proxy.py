@@ -25,7 +25,7 @@ class Proxy:
     black_hole: accepts and says nothing. silent_from: turns it on when the client sends these bytes.
     drip_seconds: pause after each single byte to the client. rewrite: changes chunks on their way to the client.
     inject: raw lines put before the next tagged OK, once. to_client, to_server: bytes so far. turns: how often a
-    client spoke after it was spoken to: round trips.
+    client spoke after it was spoken to: round trips. most_open: connections at the same time, at most.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Proxy:
         self.silent_from = b""
         self.inject = b""
         self.to_client = self.to_server = self.connections = self.cuts = self.lies = 0
-        self.turns = 0
+        self.turns = self.most_open = self._open = 0
         self._server_spoke = False
         self.sent = bytearray()
         self._lock = threading.Lock()
@@ -132,6 +132,8 @@ class Proxy:
             server.settimeout(None)
             with self._lock:
                 self._sockets.append(server)
+                self._open += 1
+                self.most_open = max(self.most_open, self._open)
             for each in (client, server):
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._pump, args=(client, server, False), daemon=True).start()
@@ -157,6 +159,9 @@ class Proxy:
                 self.to_server += len(raw)
                 self.turns += bool(raw) and self._server_spoke
                 self._server_spoke = False
+            if not raw and not to_client:
+                with self._lock:
+                    self._open -= 1
             chunks.put((time.monotonic() + self.delay_seconds, raw))
             if not raw:
                 return
