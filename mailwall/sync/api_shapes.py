@@ -83,11 +83,8 @@ class ServerOut(Schema):
 
 
 class OwnerOut(Schema):
-    """active false: the owner is switched off, and nothing connects to the account."""
-
     id: int
     name: str
-    active: bool
 
 
 class ErrorOut(Schema):
@@ -97,11 +94,15 @@ class ErrorOut(Schema):
 
 
 class AccountOut(Schema):
-    """downloaded, assigned, unassigned: null where the caller may not see the account's messages."""
+    """downloaded, assigned, unassigned: null where the caller may not see the account's messages.
+
+    owner_active false: the owner is deactivated, and nothing connects to the account.
+    """
 
     id: int
     address: str
     owner: OwnerOut
+    owner_active: bool
     aliases: list[str]
     imap: ServerOut
     smtp: ServerOut | None
@@ -221,7 +222,8 @@ def _account_out(row: AccountRow) -> dict[str, Any]:
     return {
         "id": account.pk,
         "address": account.address,
-        "owner": {"id": account.owner_id, "name": str(account.owner), "active": account.owner.is_active},
+        "owner": {"id": account.owner_id, "name": str(account.owner)},
+        "owner_active": account.owner.is_active,
         "aliases": account.aliases,
         "imap": _imap_out(account),
         "smtp": _smtp_out(account),

@@ -113,26 +113,27 @@ def _take_turn(work: Work, turn: Turn) -> bool:
 
     Each pass begins with no folder open, for a server may tell old numbers of one that is (RFC 9051 §6.3.11).
     """
-    for_person = runs.has_open(work.account.pk)
-    list_folders = for_person or _must_list_folders(work.account)
-    complete = _pass(work, turn, list_folders=list_folders, for_person=for_person)
+    turn.for_person = runs.has_open(work.account.pk)
+    complete = _pass(work, turn, list_folders=turn.for_person or _must_list_folders(work.account))
     while complete and runs.has_waiting(work.account.pk) and not turn.is_over:
-        complete = _pass(work, turn, list_folders=False, for_person=True)
+        turn.for_person = True
+        complete = _pass(work, turn, list_folders=False)
     return complete
 
 
-def _pass(work: Work, turn: Turn, *, list_folders: bool, for_person: bool) -> bool:
+def _pass(work: Work, turn: Turn, *, list_folders: bool) -> bool:
     """Connect and pass once. What was cut while reading is done once more; a kept connection may have died before."""
-    runs.begin_pass(work.account.pk)
+    if turn.for_person:
+        runs.begin_pass(work.account.pk)
     cut = anew = False
     while True:
         leases.fence(work.account.pk, work.token)  # each connection has a whole lease before it
-        wait_seconds = PERSON_WAITS_SECONDS if for_person else PLACE_SECONDS
+        wait_seconds = PERSON_WAITS_SECONDS if turn.for_person else PLACE_SECONDS
         line = Line(
             account=work.account,
             job_seconds=JOB_DEADLINE_SECONDS,
             wait_seconds=wait_seconds,
-            for_person=for_person,
+            for_person=turn.for_person,
             anew=anew,
         )
         try:
@@ -179,7 +180,7 @@ def _end_well(work: Work, turn: Turn, *, started_at: datetime, complete: bool) -
         if not unfinished or work.account.failed_attempts or work.account.state not in (State.ACTIVE, State.PAUSED):
             attempt = account_services.record_success(account_id, work.token, now, news=bool(counts.new))
             next_sync_at = attempt.next_sync_at if attempt is not None else None
-        if unfinished:
+        if unfinished or not turn.for_person:
             runs.note_scheduled(account_id, started_at=started_at, new=counts.new, assigned=counts.assigned)
         else:
             runs.finish(account_id, started_at=started_at, new=counts.new, assigned=counts.assigned)

@@ -14,7 +14,7 @@ class Turn:
     """How much may be done before others get their turn: `seconds`, or `messages` once others wait.
 
     others_wait, stopping: asked between batches. counts: what has been done so far. more_history: a backfill waits for
-    the next turn.
+    the next turn. for_person: somebody waits for its end.
     """
 
     seconds: float = 30.0
@@ -23,6 +23,7 @@ class Turn:
     stopping: Callable[[], bool] = lambda: False
     counts: Counts = field(default_factory=Counts)
     more_history: bool = False
+    for_person: bool = False
     ends_at: float = 0.0
 
     def __post_init__(self) -> None:

@@ -59,7 +59,8 @@ def test_a_connected_account_is_read_back_without_its_password_and_synchronised_
         "owner": {"id": cast.alice.pk, "name": "Alice"},
         "imap": {"host": "127.0.0.1", "port": mailbox.dovecot.port, "security": "none", "username": mailbox.address},
         "smtp": None, "store": "both", "visibility": "everyone", "on_dashboard": True, "import_since": "",
-        "state": "active", "failed_attempts": 0, "last_error": None, "last_synchronized_at": None,
+        "owner_active": True, "state": "active", "failed_attempts": 0, "last_error": None,
+            "last_synchronized_at": None,
         "next_synchronization_at": "", "downloaded": 0, "assigned": 0, "unassigned": 0, "sending_active": False,
         "sending_error": None, "lacks_sent_folder": False, "is_default": False,
     }  # fmt: skip

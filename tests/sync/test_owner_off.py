@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -39,11 +39,15 @@ def test_nothing_connects_while_the_owner_is_off_and_all_goes_on_afterwards(conn
         connections = proxy.connections
         mailbox.deliver(mails.mail(message_id="<meanwhile@x.example>"))
         EmailAccount.objects.update(next_sync_at=NOW - timedelta(hours=1))
-        assert due.claim_due(NOW, 10) == [] and not due.make_due(account.pk, NOW) and list(idle.targets(10)) == []
+        assert (
+            due.claim_due(datetime.now(UTC), 10) == []
+            and not due.make_due(account.pk, NOW)
+            and list(idle.targets(10)) == []
+        )
         assert services.sync_account(account.pk).state == "inactive"
         assert proxy.connections == connections
         switch(account, on=True)
-        assert due.claim_due(NOW + timedelta(minutes=1), 10) == [account.pk]
+        assert due.claim_due(datetime.now(UTC), 10) == [account.pk]
         assert services.sync_account(account.pk).state == "done"
     kept.stop()
     assert ids(account) == {"meanwhile@x.example"}
@@ -89,7 +93,7 @@ class TestWhoAsks:
 
     def test_the_api_tells_that_nothing_comes(self, theirs, cast, api):
         told = api(cast.bob).get(f"/email-accounts/{theirs.pk}").json()
-        assert told["owner"]["active"] is False and told["next_synchronization_at"] is None
+        assert told["owner_active"] is False and told["next_synchronization_at"] is None
 
     def test_files_are_not_fetched(self, theirs):
         with pytest.raises(MailServerUnreachable, match="deactivated"), connections.download_slot(theirs.pk):
