@@ -70,7 +70,9 @@ def _poll_all(env: dict[str, str]) -> tuple[float, float, float, int]:
     """Every account once; gives wall seconds, CPU seconds of the worker and the database, and how many were polled."""
     call(env, "benchmarks.scale", "in", "all_due")
     command = [sys.executable, "-m", "benchmarks.scale", "in", "worker"]
-    done = subprocess.run(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command, env=env, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+    )
     wall, cpu, database, polls = json.loads(done.stdout)
     return wall, cpu, database, polls
 

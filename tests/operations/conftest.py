@@ -17,7 +17,7 @@ from tests.rig.product import ROOT
 SEED = """
 from mailwall.demo import services, story
 from mailwall.email_accounts.models import EmailAccount
-from mailwall.sending.models import Outgoing, OutgoingContent
+from mailwall.sending.models import DraftFile, DraftMessage, Outgoing, OutgoingContent
 from tests.cast import make_raw, store
 services.load()
 account = EmailAccount.objects.get(address="anna@brzoza.example")
@@ -26,6 +26,9 @@ for number in range(300):
 out = Outgoing.objects.create(sender=account.owner, account=account, state="queued", due_at="2026-01-01T00:00Z",
                               message_id_header="waits@brzoza.example", receivers=["x@y.example"])
 OutgoingContent.objects.create(outgoing=out, raw=bytes(range(256)))
+draft = DraftMessage.objects.create(writer=account.owner, subject="Later", updated_at=account.import_since)
+DraftFile.objects.create(draft=draft, filename="plan.pdf", content_type="application/pdf", size_bytes=70_000,
+                         raw_content=bytes(range(250)) * 280)
 """
 DIGEST = """
 from django.apps import apps

@@ -15,6 +15,8 @@ def test_everything_moves_is_checked_and_found_by_search(on_sqlite, on_postgres)
     assert "each compared with the old one" in told
     assert on_postgres.digest() == before
     assert on_postgres.searched("Żółw 299") == 1
+    file = "from mailwall.sending.models import DraftFile as F; print(bytes(F.objects.get(filename='plan.pdf').raw_content) == bytes(range(250)) * 280)"
+    assert on_postgres.python(file).strip() == "True"
     assert "has users already" in on_sqlite.refused("move-database", "--to", url)
     new = "from mailwall.contacts.models import Contact as C; print(C.objects.create(kind='company', name='New').pk)"
     assert int(on_postgres.python(new)) > 10

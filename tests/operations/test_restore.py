@@ -72,6 +72,40 @@ def test_a_bad_file_or_passphrase_changes_nothing(on_sqlite, tmp_path):
     assert on_sqlite.digest() == before
 
 
+@pytest.mark.parametrize(
+    "end",
+    ["os.kill(os.getpid(), 9)", pytest.param("raise OSError(28, 'No space left')", marks=pytest.mark.exhaustive)],
+)
+@pytest.mark.parametrize("database", ["on_sqlite", pytest.param("on_postgres", marks=pytest.mark.postgres)])
+def test_a_load_that_breaks_leaves_everything_as_it_was_and_the_next_one_works(database, end, request, tmp_path):
+    installation = request.getfixturevalue(database)
+    installation.seed()
+    file = tmp_path / "b"
+    back_up(installation, file)
+    installation.python("from mailwall.contacts.models import Contact; Contact.objects.update(name='Changed since')")
+    before = installation.digest()
+    (tmp_path / "passphrase").write_text(PASSPHRASE)
+    broken = "\n".join(
+        [
+            "import os",
+            "from mailwall.operations import tables",
+            "from django.core.management import call_command",
+            "whole = tables.Table.insert",
+            "def insert(self, alias, lines):",
+            "    whole(self, alias, lines)",
+            f"    if self.label == 'mailstore.Message': {end}",
+            "tables.Table.insert = insert",
+            f"call_command('restore', {str(file)!r}, '--passphrase-file', {str(tmp_path / 'passphrase')!r})",
+        ]
+    )
+    assert installation.run("shell", "-c", broken).returncode != 0
+    assert installation.digest() == before
+    assert installation.searched("Żółw 299") == 1
+    restore(installation, file)
+    assert installation.digest()["contacts.Contact"] != before["contacts.Contact"]
+    assert installation.searched("Żółw 299") == 1
+
+
 @pytest.mark.postgres
 def test_a_backup_of_sqlite_is_restored_on_postgresql_and_back(on_sqlite, on_postgres, tmp_path):
     on_sqlite.seed()
