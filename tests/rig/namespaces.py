@@ -89,7 +89,7 @@ class Network:
         ours = os.readlink("/proc/self/ns/net")
         file = self._file(len(self._holders) - 1)
         wait_until(
-            lambda: holder.poll() is not None or _link_of(file) not in ("", ours), seconds=20, what="no namespace"
+            lambda: holder.poll() is not None or _namespace_of(file) not in ("", ours), seconds=20, what="no namespace"
         )
         if holder.poll() is not None:
             assert holder.stderr is not None
@@ -121,7 +121,7 @@ class Network:
         made.append(socket.create_server((host, 0), backlog=100))
 
 
-def _link_of(file: str) -> str:
+def _namespace_of(file: str) -> str:
     with contextlib.suppress(OSError):
         return os.readlink(file)
     return ""
