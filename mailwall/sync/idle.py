@@ -1,7 +1,8 @@
 """Push: many idling connections, one thread that watches them, a few that connect (RFC 2177).
 
 Says only "look there now": what came is read by an ordinary synchronisation, so a lost word costs no mail, at most the
-polling interval. Its own troubles are no failed attempts; an account whose connection ends is tried again later.
+polling interval. Its own troubles are no failed attempts, for polling meets them too; an account whose connection ends
+is tried again later. A refused sign-in is one: mail servers count those, and lock accounts.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 
-from mailwall.email_accounts import connection, places
+from mailwall.email_accounts import attempts, connection, places
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.errors import MailwallError
 from mailwall.imap import idle as imap_idle
-from mailwall.imap.errors import ImapError
+from mailwall.imap.errors import ImapError, ImapLoginRefused
 from mailwall.imap.session import ImapSession, open_session
 from mailwall.sync.models import Folder
 
@@ -203,6 +205,8 @@ class Watcher:
         if session is not None:
             session.wire.close()
         _release(watched)
+        if isinstance(error, ImapLoginRefused):
+            _note_refusal(watched.target.account_id, error)
         pause = _pause_of(error, watched.failures + 1)
         logger.info("not watched", extra={"account_id": watched.target.account_id, "code": error.code})
         self._ready.put((watched, None, None, False, pause))
@@ -322,6 +326,15 @@ def targets(limit: int) -> Iterable[Target]:
 def pause_after(failures: int) -> float:
     """Seconds to wait before connecting again."""
     return RETRY_SECONDS[min(max(failures, 1), len(RETRY_SECONDS)) - 1]
+
+
+def _note_refusal(account_id: int, error: ImapLoginRefused) -> None:
+    try:
+        attempts.record_failure(account_id, None, error, timezone.now())
+    except DatabaseError:
+        logger.warning("database does not answer, a refused sign-in is not counted")
+    finally:
+        close_old_connections()
 
 
 def _settings(account_id: int):  # type: ignore[no-untyped-def]

@@ -12,6 +12,7 @@ from mailwall.email_accounts import places
 from mailwall.email_accounts.models import EmailAccount, State
 from mailwall.imap import idle as imap_idle
 from mailwall.sync import idle, services, tasks
+from mailwall.web import secrets
 from tests.rig import mails
 from tests.rig.fixtures import Mailbox
 from tests.rig.proxy import Proxy
@@ -98,6 +99,18 @@ def test_a_connection_that_is_renewed_or_cut_is_heard_again(connect, mailbox: Ma
         watching.until(lambda: watching.told)
     account.refresh_from_db()
     assert account.failed_attempts == 0
+
+
+def test_a_refused_sign_in_counts_and_is_the_last(account, mailbox: Mailbox, watching):
+    services.sync_account(account.pk)
+    watching.until(lambda: watching.watcher.connections == 1)
+    wrong = secrets.seal("not it", bound_to=f"{account.secret_id}:imap")
+    EmailAccount.objects.update(sealed_imap_password=wrong)
+    watching.watcher._look_at = 0.0
+    watching.until(lambda: EmailAccount.objects.get().failed_attempts == 1)
+    watching.look_now()
+    assert EmailAccount.objects.get().state == State.NEEDS_SIGN_IN
+    assert not watching.watcher._watched
 
 
 def test_a_server_without_idle_is_not_asked_again(connect, mailbox: Mailbox, watching):
