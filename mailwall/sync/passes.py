@@ -50,7 +50,7 @@ class Pass(Walk):
         if list_folders:
             self._list_folders()
         to_read = self._planned(folders.to_read(self.work.account.pk))
-        if any(folder.missing for folder, _ in to_read) and not self._listed:
+        if not self._listed and (not to_read or any(folder.missing for folder, _ in to_read)):
             self._list_folders()  # it may only have another name now
             to_read = self._planned(folders.to_read(self.work.account.pk))
         complete = self._begin_imports(to_read)

@@ -29,6 +29,8 @@ def test_the_guide_to_rest_does_what_it_says(mailbox):
         '{"state":"done","error":null}',
         "Offer for spring",
         "Offer for spring",
+        "Asia/Tokyo",
+        "contact",
         '{"status":404,"code":"not_found"}',
     ]
 
