@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import formats, timezone
 
 from mailwall.contacts import services as contact_services
 from mailwall.contacts.rules import ContactInput
@@ -166,6 +166,6 @@ def test_dates_are_shown_in_the_contacts_time(story, sequence, client):
     page = client.get(f"/sequences/{sequence.pk}/enrol/", {"contact": yuki.pk}).content.decode()
     assert "Times in Asia/Tokyo" in page
     first = preview.plans_of(sequence, enrolling.check_contacts(story.cast.alice, sequence, [yuki.pk]))[0]
-    assert f"{first.planned[0].at.astimezone(TOKYO):%H:%M}" in page
+    assert formats.date_format(first.planned[0].at.astimezone(TOKYO), "SHORT_DATETIME_FORMAT") in page
     shown = client.get(f"/sequences/{sequence.pk}/preview/{yuki.pk}/").content.decode()
     assert "Times in Asia/Tokyo" in shown
