@@ -34,10 +34,8 @@ logger = logging.getLogger(__name__)
 SLICE_SECONDS = 30.0
 SLICE_MESSAGES = 500
 JOB_DEADLINE_SECONDS = 100.0  # of one connection; with the wait for its place less than a lease, renewed before each
-PLACE_SECONDS, PERSON_WAITS_SECONDS = (
-    2.0,
-    10.0,
-)  # for a connection that others have; then later, so that a thread is free
+PLACE_SECONDS = 2.0  # for a connection that others have; then later, so that a thread is free
+PERSON_WAITS_SECONDS = 10.0
 AGAIN_WITHIN = timedelta(seconds=5)
 NEXT_SLICE_WITHIN = timedelta(seconds=30)  # when the task that continues got lost, the tick finds the account
 
