@@ -14,19 +14,9 @@ from mailwall.imap import bodystructure, reader, records
 from mailwall.imap.commands import Commands, Completion, uid_sets
 from mailwall.imap.errors import is_throttled
 from mailwall.imap.reader import Response
-from mailwall.imap.records import EPOCH, Record, overview
+from mailwall.imap.records import Record
 from mailwall.imap.types import FetchedMessage
 from mailwall.mime.types import BodyPart
-
-__all__ = [
-    "EPOCH",
-    "SECTION_LIMIT_BYTES",
-    "WHOLE_LIMIT_BYTES",
-    "ChooseSections",
-    "FetchStream",
-    "WantsText",
-    "overview",
-]
 
 ChooseSections = Callable[[BodyPart], Sequence[BodyPart]]
 WantsText = Callable[[bytes, BodyPart], bool]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from mailwall.imap import bodystructure, fetch, reader, sections
+from mailwall.imap import bodystructure, fetch, reader, records, sections
 from mailwall.imap.commands import uid_sets
 from mailwall.imap.connection import Connection
 from mailwall.imap.fetch import SECTION_LIMIT_BYTES, WHOLE_LIMIT_BYTES, ChooseSections, WantsText
@@ -23,7 +23,7 @@ class Messages(Connection):
 
         def take(response: Response) -> None:
             with self._readable():
-                told = fetch.overview(response)
+                told = records.overview(response)
             if told is not None:
                 found[told.uid] = told
 
@@ -64,7 +64,7 @@ class Messages(Connection):
         """One message whole, to be parsed here; problem 'too large' above the limit, 'vanished' when it is gone."""
         overviews = self.fetch_overviews([uid])
         if not overviews:
-            return FetchedMessage(uid=uid, internaldate=fetch.EPOCH, size_bytes=0, problem="vanished")
+            return FetchedMessage(uid=uid, internaldate=records.EPOCH, size_bytes=0, problem="vanished")
         seen = overviews[0]
         told = FetchedMessage(
             uid=uid, internaldate=seen.internaldate, size_bytes=seen.size_bytes, flags=seen.flags, problem="too large"

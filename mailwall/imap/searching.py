@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
-from mailwall.imap import fetch, reader
+from mailwall.imap import reader, records
 from mailwall.imap.commands import quoted
 from mailwall.imap.dates import format_date
 from mailwall.imap.errors import ImapBusy, ImapProtocolError
@@ -36,7 +36,7 @@ class Searching(Messages):
 
         def take(response: Response) -> None:
             with self._readable():
-                told = fetch.overview(response)
+                told = records.overview(response)
             if told is not None and told.internaldate.date() >= day:
                 found.append(told.uid)
 
