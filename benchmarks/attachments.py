@@ -1,9 +1,10 @@
 """Downloads of attachments through the web server, from a real Dovecot on loopback.
 
-Speed: one file of 100 MB through `mailwall web`, from its first byte to its last, beside raw IMAP FETCHes of the same
-section, on a connection that is signed in already: by a client that throws the bytes away, and by imaplib, which gives
-them to its caller. All three are told in bytes of the section as they cross the wire, 1.37 for each of the file; ours
-besides are decoded, sent on by HTTP and read by another client. How long the first byte takes is told apart.
+Speed: one file of 100 MB, from its first byte to its last, as the stream that `sync.attachments` gives (checked,
+decoded) and through `mailwall web` (sent on by HTTP and read by another client besides), beside raw IMAP FETCHes of the
+same section, on a connection that is signed in already: by a client that throws the bytes away, and by imaplib, which
+gives them to its caller. All are told in bytes of the section as they cross the wire, 1.37 for each of the file. How
+long the first byte takes is told apart.
 Memory: what twenty such downloads at once, two for each of ten accounts, add to a web process.
 """
 
@@ -15,6 +16,7 @@ import imaplib
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -22,7 +24,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -46,12 +48,13 @@ def main(arguments: list[str]) -> None:
     content = random.Random(7).randbytes(options.megabytes * 1_000_000)
     with Dovecot(max_connections=100) as dovecot, installation("sqlite") as env:
         fill(dovecot, content)
-        call(env, "benchmarks.attachments", str(dovecot.port))
+        call(env, "benchmarks.attachments", "seed", str(dovecot.port))
         call(env, "mailwall.config", "sync")
         token = (Path(env["MAILWALL_DATA_DIR"]) / "token").read_text()
         with web(env) as (url, process):
             links = files(url, token)
-            compare(dovecot, links[0], token, content, options.repeats, process)
+            with streaming(env, links[0]) as stream_seconds:
+                compare(dovecot, links[0], token, content, options.repeats, process, stream_seconds)
             together(links, token, content, process)
 
 
@@ -110,12 +113,41 @@ def download(url: str, token: str) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def compare(dovecot: Dovecot, link: str, token: str, content: bytes, repeats: int, process: int) -> None:
+@contextmanager
+def streaming(env: dict[str, str], link: str) -> Iterator[Callable[[], float]]:
+    """A process with Mailwall in it that reads the file's stream when asked; gives its seconds."""
+    command = [sys.executable, "-m", "benchmarks.attachments", "stream", link]
+    with subprocess.Popen(
+        command, env=env, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        ask_for, answers_of = reader.stdin, reader.stdout
+
+        def seconds() -> float:
+            ask_for.write("\n")
+            ask_for.flush()
+            return float(answers_of.readline())
+
+        seconds()  # to warm it
+        yield seconds
+        ask_for.close()
+
+
+def compare(
+    dovecot: Dovecot,
+    link: str,
+    token: str,
+    content: bytes,
+    repeats: int,
+    process: int,
+    stream_seconds: Callable[[], float],
+) -> None:
     """Ours and the raw fetches in turn, once before to warm the server's caches."""
     if download(link, token) != (len(content), hashlib.blake2b(content).hexdigest()):
         raise SystemExit("the download is not the file")
     fetch_seconds(dovecot)
-    first, ours, raw, by_imaplib, cpu = [], [], [], [], []
+    first, ours, stream, raw, by_imaplib, cpu = [], [], [], [], [], []
     for _ in range(repeats):
         before, begin = cpu_seconds(process), time.perf_counter()
         with ask(link, token) as answer:
@@ -125,15 +157,18 @@ def compare(dovecot: Dovecot, link: str, token: str, content: bytes, repeats: in
                 pass
         ours.append(time.perf_counter() - begin - first[-1])
         cpu.append(cpu_seconds(process) - before)
+        stream.append(stream_seconds())
         raw.append(fetch_seconds(dovecot))
         by_imaplib.append(imaplib_seconds(dovecot))
     wire = len(content) / 57 * 78 / 1e6  # 57 bytes are a line of 76 letters and its end
     report("attachment_first_byte", [1000 * seconds for seconds in first], "ms")
-    for name, times in (("mailwall_web", ours), ("raw_imap_fetch", raw), ("imaplib_fetch", by_imaplib)):
+    peers = (("raw_imap_fetch", raw), ("imaplib_fetch", by_imaplib))
+    for name, times in (("mailwall_stream", stream), ("mailwall_web", ours), *peers):
         report(f"attachment_{name}", [wire / seconds for seconds in times], "MB/s of the section")
     report("attachment_mailwall_web_file", [len(content) / 1e6 / seconds for seconds in ours], "MB/s of the file")
-    report("attachment_against_raw_fetch", [b / a for a, b in zip(ours, raw, strict=True)], "x")
-    report("attachment_against_imaplib", [b / a for a, b in zip(ours, by_imaplib, strict=True)], "x")
+    for mine, own in (("stream", stream), ("web", ours)):
+        for name, times in peers:
+            report(f"attachment_{mine}_against_{name}", [b / a for a, b in zip(own, times, strict=True)], "x")
     report("attachment_web_cpu", [1e9 * seconds / len(content) for seconds in cpu], "s per GB of the file")
 
 
@@ -209,12 +244,24 @@ def children(process: int) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
-def seed(port: int) -> None:
-    """In the installation: a user with all accounts, and a token of theirs in its data folder."""
-    import django
+# -- inside the installation
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailwall.config.settings")
-    django.setup()
+
+def stream(link: str) -> None:
+    """For each line that comes, read the file to its end; tells the seconds from its first piece on."""
+    from mailwall.sync.attachments import open_attachment
+    from mailwall.team.models import User
+
+    message_id, attachment_id = (int(number) for number in re.findall(r"/(\d+)", link)[-2:])
+    for _ in sys.stdin:
+        download = open_attachment(User.objects.get(), message_id, attachment_id)
+        begin = time.perf_counter()
+        size = sum(map(len, download.chunks))
+        print(time.perf_counter() - begin if size else "nothing came", flush=True)
+
+
+def seed(port: int) -> None:
+    """A user with all accounts, and a token of theirs in its data folder."""
     from django.conf import settings
 
     from mailwall.email_accounts.models import EmailAccount
@@ -233,4 +280,12 @@ def seed(port: int) -> None:
 
 
 if __name__ == "__main__":
-    seed(int(sys.argv[1]))
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailwall.config.settings")
+    django.setup()
+    match sys.argv[1:]:
+        case ["seed", port]:
+            seed(int(port))
+        case ["stream", link]:
+            stream(link)

@@ -88,8 +88,9 @@ def database_from(url: str, data_dir: Path) -> dict[str, object]:
                 # IMMEDIATE takes the write lock first: a read that turns into a write can then not be "locked" out
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
+                # pages: each thread's connection keeps its own; the kernel keeps the file (docs/scaling.md, Memory)
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
-                " PRAGMA cache_size=-32000; PRAGMA mmap_size=268435456;",
+                " PRAGMA cache_size=-8000; PRAGMA mmap_size=268435456;",
             },
             "TEST": {"NAME": data_dir / "test.sqlite3"},
         }
