@@ -9,6 +9,7 @@ from django.utils import timezone
 from ninja import Router, Schema
 
 from mailwall.dashboard import queries
+from mailwall.email_accounts.models import State
 from mailwall.wall import schemas
 from mailwall.web.rest import PROBLEMS
 
@@ -43,7 +44,7 @@ def read_dashboard(request: HttpRequest) -> dict[str, Any]:
                 "address": problem.account.address,
                 "state": problem.account.state,
                 "code": problem.code,
-                "message": problem.message,
+                "message": problem.message or str(State(problem.account.state).label),
             }
             for problem in queries.problems(viewer)
         ],

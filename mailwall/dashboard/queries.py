@@ -25,7 +25,7 @@ from mailwall.wall.models import Note
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """An account that needs somebody; `account` with its owner."""
+    """An account that needs somebody; `account` with its owner. message: what went wrong, '' when nobody was told."""
 
     account: EmailAccount
     code: str
@@ -91,7 +91,7 @@ def problems(viewer: User) -> list[Problem]:
         Problem(
             account=account,
             code=account.last_error_code or account.state,
-            message=accounts.error_sentence(account) or str(State(account.state).label),
+            message=accounts.error_sentence(account),
         )
         for account in needy.order_by(F("last_error_at").desc(nulls_last=True), "pk")
     ]

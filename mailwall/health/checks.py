@@ -13,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.utils.translation import pgettext as _p
@@ -164,7 +165,7 @@ def own_clock() -> Iterator[Finding]:
 
 def disk() -> Iterator[Finding]:
     free = shutil.disk_usage(settings.DATA_DIR).free
-    told = _("%(megabytes)d MB free") % {"megabytes": free // 2**20}
+    told = _("%(size)s free") % {"size": filesizeformat(free)}
     remedy = _("make room where MAILWALL_DATA_DIR lies")
     yield Finding(_("disk"), told if free < LITTLE_DISK_BYTES else "", remedy, told)
 
