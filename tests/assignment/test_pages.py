@@ -72,7 +72,7 @@ def contact_form(address: str, page: str, **values: str) -> dict[str, str]:
 def test_the_page_shows_senders_and_says_what_is_nobodys(cast, alice, account):
     arrive(account, incoming(f"Jan Nowy <{JAN}>", subject="Zapytanie o cenę"), incoming("x@gmail.com"))
     page = alice.words()
-    assert "Jan Nowy" in page and "“Zapytanie o cenę”" in page and "2 messages from 2 senders" in page
+    assert "Jan Nowy" in page and "<q>Zapytanie o cenę</q>" in page and "2 messages from 2 senders" in page
     assert "Ignore @nowak.example (1)" in page and "Ignore @gmail.com" not in page
     assert "reviewed" in page and "Review now" in page
     assert alice.words("/triage/count/") == "2"
