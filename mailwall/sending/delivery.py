@@ -15,7 +15,7 @@ from mailwall.email_accounts.models import EmailAccount
 from mailwall.errors import MailwallError
 from mailwall.sending import attempts, forwarding, rules, services
 from mailwall.sending.attempts import Overtaken
-from mailwall.sending.errors import NotHandedOver, SenderGone, SendingInactive
+from mailwall.sending.errors import NotHandedOver, SenderGone, SenderRests, SendingInactive
 from mailwall.sending.models import Outgoing
 from mailwall.smtp.errors import SmtpError, SmtpLoginRefused, SmtpOutcomeUnknown
 from mailwall.smtp.submit import SmtpSession
@@ -192,10 +192,14 @@ def _submit(line: _Line, mail: Mail, following: Mail | None, begin: Callable[[],
 
 
 def _may_send(account: EmailAccount, batch: list[Outgoing]) -> bool:
-    """Whether the account may send still; if not, its mails are told as failed, with the reason."""
+    """Whether the account may send still. If not, its mails are told as failed; those of a deactivated user wait."""
     sender = batch[0].sender
+    if not sender.is_active:
+        attempts.release(batch)
+        attempts.tell_waiting(account.pk, SenderRests())
+        return False
     try:
-        if account.removed_at is not None or not sender.is_active:
+        if account.removed_at is not None:
             raise SenderGone
         services.sending_account(sender, account)
     except (SendingInactive, SenderGone) as error:
