@@ -24,10 +24,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from benchmarks.installation import DATABASES, ROOT, call, installation
 from benchmarks.measure import report
+from tests.rig.proxy import Proxy
 
 HTML = "<p>Good morning Ewa,</p>" + "<p>as agreed on the phone, here is our offer for the second quarter. </p>" * 30
 RUNNERS = ("smtplib", "mailwall")
@@ -40,11 +43,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--mails", type=int, default=1_000)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--round-trip-ms", type=int, default=0, help="through a line that takes so long")
     parser.add_argument("--database", choices=DATABASES, action="append")
     options = parser.parse_args(arguments)
     for database in options.database or DATABASES:
         with installation(database) as env:
-            numbers = [str(each) for each in (options.mails, options.workers, options.repeats)]
+            numbers = [str(each) for each in (options.mails, options.workers, options.repeats, options.round_trip_ms)]
             call(env, "benchmarks.sending", "measure", database, *numbers)
             call(env, "benchmarks.sending", "pages", database)
 
@@ -52,7 +56,7 @@ def main(arguments: list[str]) -> None:
 # -- the measuring process
 
 
-def measure(database: str, mails: int, workers: int, repeats: int) -> None:
+def measure(database: str, mails: int, workers: int, repeats: int, round_trip_ms: int) -> None:
     """Seed, let everybody send in turn, print."""
     folder = Path(tempfile.mkdtemp(prefix="bench-sending-"))
     try:
@@ -60,19 +64,22 @@ def measure(database: str, mails: int, workers: int, repeats: int) -> None:
         outbox.write_bytes(pickle.dumps(seed(mails)))
         for kind, spool in (("storing", folder / "spool"), ("forgetful", None)):
             for style in ("processes", "threads"):
-                compare(f"sending {database}, {kind} server, {style}", outbox, spool, style, workers, repeats)
+                name = f"sending {database}, {kind} server, {style}" + f", {round_trip_ms} ms" * bool(round_trip_ms)
+                compare(name, outbox, partial(sink, spool, round_trip_ms / 2000), style, workers, repeats)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def compare(name: str, outbox: Path, spool: Path | None, style: str, workers: int, repeats: int) -> None:
+def compare(
+    name: str, outbox: Path, server: Callable[[], AbstractContextManager[int]], style: str, workers: int, repeats: int
+) -> None:
     """Everybody sends everything, in turn; prints mails a second, CPU and the ratio."""
     count = len(pickle.loads(outbox.read_bytes()))
     rates: dict[str, list[float]] = {"blast": [], **{runner: [] for runner in RUNNERS}}
     cpu: dict[str, list[float]] = {runner: [] for runner in rates}
     for _ in range(repeats):
         for runner in rates:
-            with sink(spool) as port:
+            with server() as port:
                 if runner == "mailwall":
                     queue_again(port)
                 seconds, used = go(runner, port, outbox, style, workers)
@@ -91,15 +98,17 @@ def compare(name: str, outbox: Path, spool: Path | None, style: str, workers: in
 
 
 @contextlib.contextmanager
-def sink(spool: Path | None) -> Iterator[int]:
-    """A fresh server; gives its port."""
+def sink(spool: Path | None, delay_seconds: float = 0.0) -> Iterator[int]:
+    """A fresh server, behind a line with a delay in each direction; gives the port."""
     if spool is not None:
         spool.mkdir()
     command = [sys.executable, "-m", "benchmarks.smtp_sink", *([str(spool)] if spool else [])]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield int(process.stdout.readline())
+            port = int(process.stdout.readline())
+            with Proxy(port, delay_seconds=delay_seconds) if delay_seconds else contextlib.nullcontext() as line:
+                yield line.port if line else port
         finally:
             process.kill()
             if spool is not None:

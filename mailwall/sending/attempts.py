@@ -68,19 +68,24 @@ def release(rows: Iterable[Outgoing], error: MailwallError | None = None) -> Non
         _held(row).update(**_NOT_BEGUN, **_FREE, **told, attempts=F("attempts") - 1)
 
 
+def tell_waiting(account_id: int, error: MailwallError) -> None:
+    """Let all mails of an account that are due say why they wait."""
+    Outgoing.objects.due(clock.now()).filter(account_id=account_id).update(**_told(error))
+
+
 def begin(row: Outgoing) -> None:
     """The fence before a mail is said: from this commit on it is never handed over again by itself.
 
     :raises Overtaken: this try may not begin.
     """
     with connection.cursor() as cursor:
-        if not _begin(cursor, row, clock.now()):
+        now = clock.now()
+        if not _begin(cursor, row, _stored(now), _stored(now + LOOK_FIRST_AFTER)):
             raise Overtaken("Another worker has this mail, or it was cancelled.")
 
 
-def _begin(cursor: CursorWrapper, row: Outgoing, now: datetime) -> bool:
-    moments = (_stored(now), _stored(now + LOOK_FIRST_AFTER))
-    cursor.execute(_BEGIN, (*moments, row.pk, row.lease_token))
+def _begin(cursor: CursorWrapper, row: Outgoing, at: Any, look_at: Any) -> bool:
+    cursor.execute(_BEGIN, (at, look_at, row.pk, row.lease_token))
     return bool(cursor.rowcount)
 
 
@@ -101,7 +106,7 @@ def sent(row: Outgoing, result: SubmitResult, *, then: Outgoing | None = None) -
 
 def _sent(row: Outgoing, accepted: Sequence[str], refused: Mapping[str, str], then: Outgoing | None) -> bool:
     now = clock.now()
-    at = _stored(now)
+    at, look_at = _stored(now), _stored(now + LOOK_FIRST_AFTER)
     settled = (at, at, json.dumps(accepted), json.dumps(refused), at, row.pk, row.lease_token)
     reason = None
     if refused:
@@ -109,7 +114,7 @@ def _sent(row: Outgoing, accepted: Sequence[str], refused: Mapping[str, str], th
         reason = json.dumps({"msgid": MSGID_PARTLY, "params": params})
     listened_to = row.automatic or getattr(row, "is_draft", True)
     if connection.vendor == "postgresql" and not listened_to and row.sent_at is None:
-        begins = (at, _stored(now + LOOK_FIRST_AFTER), then.pk, then.lease_token) if then else (None, None, None, "")
+        begins = (at, look_at, then.pk, then.lease_token) if then else (None, None, None, "")
         with connection.cursor() as cursor:
             cursor.execute(_ALL_AT_ONCE, (*settled, reason, *begins))
             return bool(cursor.fetchone()[0])
@@ -122,7 +127,7 @@ def _sent(row: Outgoing, accepted: Sequence[str], refused: Mapping[str, str], th
                 OutgoingContent.objects.filter(outgoing__in=settled_copy).delete()
             if listened_to:
                 hooks.tell_outgoing_settled(row.pk, hooks.SENT)
-        return then is not None and _begin(cursor, then, now)
+        return then is not None and _begin(cursor, then, at, look_at)
 
 
 def _partly_sent(

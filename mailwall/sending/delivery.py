@@ -15,11 +15,11 @@ from mailwall.email_accounts.models import EmailAccount
 from mailwall.errors import MailwallError
 from mailwall.sending import attempts, forwarding, rules, services
 from mailwall.sending.attempts import Overtaken
-from mailwall.sending.errors import NotHandedOver, SenderGone, SendingInactive
+from mailwall.sending.errors import NotHandedOver, SenderGone, SenderRests, SendingInactive
 from mailwall.sending.models import Outgoing
 from mailwall.smtp.errors import SmtpError, SmtpLoginRefused, SmtpOutcomeUnknown
 from mailwall.smtp.submit import SmtpSession
-from mailwall.smtp.types import SubmitResult
+from mailwall.smtp.types import Mail, SubmitResult
 from mailwall.web import clock
 from mailwall.web.run_ids import logged_as
 from mailwall.web.secrets import SecretUnreadable
@@ -64,7 +64,6 @@ class _Line:
     """
 
     def __init__(self, account: EmailAccount) -> None:
-        self.sender_address = account.address
         self.trouble: MailwallError | None = None
         self.refusal: MailwallError | None = None
         self._account = account
@@ -79,13 +78,17 @@ class _Line:
         """Whether a mail was begun, and the server has not answered yet."""
         return self._session is not None and self._session.in_content
 
+    def mail(self, row: Outgoing, raw: bytes) -> Mail:
+        """As the server gets it: to those who do not have it yet."""
+        return Mail(sender=self._account.address, receivers=tuple(row.remaining), raw=raw)
+
     def session(self) -> SmtpSession:
         """Raises SmtpError or SecretUnreadable, and remembers why."""
         if self._session is None or self._session.closed:
             try:
                 settings = connection.smtp_settings(self._account)
                 if settings is None:
-                    raise SendingInactive(SendingInactive.MSGID_NO_SMTP, {"address": self.sender_address})
+                    raise SendingInactive(SendingInactive.MSGID_NO_SMTP, {"address": self._account.address})
                 self._session = SmtpSession(settings)
             except (SmtpLoginRefused, SecretUnreadable) as error:
                 self.refusal = error
@@ -133,12 +136,14 @@ class _Fence:
 def _hand_over_all(line: _Line, rows: list[Outgoing], stopping: Callable[[], bool]) -> int:
     """Hand over one after the other while the line lasts; gives how many were taken, rows keeps what was not tried."""
     ready = forwarding.ready_bytes(rows)
+    mails = {row.pk: line.mail(row, ready[row.pk]) for row in rows if row.pk in ready}
     taken, fence = 0, _Fence()
     while rows and line.trouble is None and not stopping():
-        row, raw = rows[0], ready.pop(rows[0].pk, None)
-        if raw is None or not line.is_kept:
+        row, mail = rows[0], mails.get(rows[0].pk)
+        if mail is None or not line.is_kept:
             fence.settle()  # what takes long now is not waited for
-        result = _hand_over(line, row, raw, fence)
+        following = mails.get(rows[1].pk) if len(rows) > 1 else None
+        result = _hand_over(line, row, mail, following, fence)
         if result is None:
             fence.settle()
         if line.refusal is not None:
@@ -151,11 +156,13 @@ def _hand_over_all(line: _Line, rows: list[Outgoing], stopping: Callable[[], boo
     return taken
 
 
-def _hand_over(line: _Line, row: Outgoing, raw: bytes | None, fence: _Fence) -> SubmitResult | None:
-    """One try; what comes of it is written, unless the server took the mail. raw: None when it is to be read still."""
+def _hand_over(
+    line: _Line, row: Outgoing, mail: Mail | None, following: Mail | None, fence: _Fence
+) -> SubmitResult | None:
+    """One try; what comes of it is written, unless the server took the mail. mail: None when it is to be read still."""
     try:
-        raw = forwarding.complete_bytes(row) if raw is None else raw
-        return _submit(line, row, raw, partial(fence.pass_with, row))
+        mail = line.mail(row, forwarding.complete_bytes(row)) if mail is None else mail
+        return _submit(line, mail, following, partial(fence.pass_with, row))
     except Overtaken:
         pass
     except SmtpOutcomeUnknown as error:
@@ -172,23 +179,27 @@ def _hand_over(line: _Line, row: Outgoing, raw: bytes | None, fence: _Fence) -> 
     return None
 
 
-def _submit(line: _Line, row: Outgoing, raw: bytes, begin: Callable[[], None]) -> SubmitResult:
+def _submit(line: _Line, mail: Mail, following: Mail | None, begin: Callable[[], None]) -> SubmitResult:
     """Submit; a kept connection that the server had closed meanwhile is replaced once, for nothing was said yet."""
     was_kept = line.is_kept
     session = line.session()
     try:
-        return session.submit(line.sender_address, row.remaining, raw, before_content=begin)
+        return session.submit(mail, then=following, before_content=begin)
     except SmtpError as error:
         if not (was_kept and error.retryable and session.closed and not session.in_content):
             raise
-    return line.session().submit(line.sender_address, row.remaining, raw, before_content=begin)
+    return line.session().submit(mail, then=following, before_content=begin)
 
 
 def _may_send(account: EmailAccount, batch: list[Outgoing]) -> bool:
-    """Whether the account may send still; if not, its mails are told as failed, with the reason."""
+    """Whether the account may send still. If not, its mails are told as failed; those of a deactivated user wait."""
     sender = batch[0].sender
+    if not sender.is_active:
+        attempts.release(batch)
+        attempts.tell_waiting(account.pk, SenderRests())
+        return False
     try:
-        if account.removed_at is not None or not sender.is_active:
+        if account.removed_at is not None:
             raise SenderGone
         services.sending_account(sender, account)
     except (SendingInactive, SenderGone) as error:

@@ -46,10 +46,18 @@ class SendingInactive(SendingError):
 
 
 class SenderGone(SendingError):
-    """The account was removed, or its owner may not sign in any more, while the mail waited."""
+    """The account was removed while the mail waited."""
 
     code = "sending_inactive"
     MSGID = _("The account that this mail was to leave from is not connected any more.")
+
+
+class SenderRests(SendingError):
+    """The sender may not sign in at the moment. The mail waits."""
+
+    code = "sending_inactive"
+    MSGID = _("Its sender is deactivated. It leaves when they may sign in again.")
+    MSGID_TOO_LONG = _("Its sender was deactivated for more than a day.")
 
 
 class NotHandedOver(SendingError):

@@ -40,7 +40,7 @@ COPY_GIVE_UP_AFTER = timedelta(days=3)
 _COPY_PAUSES = (timedelta(seconds=20), timedelta(hours=1))
 
 #: mails that a worker takes at once. What a killed one held waits for the end of its lease, so not more than it needs
-CLAIMED_FIRST, CLAIMED_MOST = 5, 50
+CLAIMED_FIRST, CLAIMED_MOST = 5, 100
 
 IDEMPOTENCY_KEPT = timedelta(hours=24)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import math
+import select
 import smtplib
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 
@@ -77,6 +79,7 @@ class Client(smtplib.SMTP):
         super().__init__(local_hostname=_own_name(sock), timeout=settings.read_timeout_seconds)
         self.settings = settings
         self.closed = False
+        self.unsent_bytes = 0
         self._attach(sock)
 
     def _attach(self, sock: socket.socket, job_ends_at: float = math.inf) -> None:
@@ -98,15 +101,28 @@ class Client(smtplib.SMTP):
     def send(self, s: bytes | str) -> None:  # type: ignore[override]
         """Send all of it; a long message may take its time, a stalled one may not.
 
-        What raises has not sent the last byte: smtplib's way (`sendall`) would not tell.
+        What raises has not sent the last byte, and unsent_bytes tells how many: smtplib's way (`sendall`) would not.
         """
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("closed")
         left = memoryview(s.encode("utf-8") if isinstance(s, str) else s)
+        self.unsent_bytes = len(left)
         deadline = time.monotonic() + self.lines.patience_seconds + len(left) / SLOWEST_BYTES_PER_SECOND
         while left:
             self.sock.settimeout(max(0.001, deadline - time.monotonic()))
             left = left[self.sock.send(left) :]
+            self.unsent_bytes = len(left)
+
+    @property
+    def spoke_out_of_turn(self) -> bool:
+        """Whether something came that nobody waits for: a 421, or the end of the connection."""
+        if self.sock is None or self.lines.pending_bytes:
+            return True
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return True
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     def getreply(self) -> tuple[int, bytes]:
         """As smtplib's; a connection that ends is ConnectionResetError."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import smtplib
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-
-import idna
 
 from mailwall.net import dial
 from mailwall.net.errors import DialError
@@ -16,6 +14,7 @@ from mailwall.net.masking import masked
 from mailwall.net.types import ServerSettings
 from mailwall.smtp import connect
 from mailwall.smtp.connect import Client
+from mailwall.smtp.envelope import Envelope
 from mailwall.smtp.errors import (
     SmtpError,
     SmtpOutcomeUnknown,
@@ -25,63 +24,35 @@ from mailwall.smtp.errors import (
     not_connected,
     refused,
 )
-from mailwall.smtp.types import Refusal, SubmitResult
+from mailwall.smtp.types import Mail, Refusal, SubmitResult
 
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-_BAD_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f<>]")
 _ANSWER_SECONDS = 60.0  # a server may scan the mail before it answers (RFC 5321 §4.5.3.2.6 would allow ten minutes)
 _GOODBYE_SECONDS = 2.0
 OPEN_SECONDS = 60.0  # from the greeting to the sign-in
 JOB_SECONDS = 300.0  # for one mail, and as long as its bytes may take
-_PIPELINED = 50  # commands said together: their answers fit into any buffer, so neither side waits for the other
-
-
-class _Dialogue:
-    """Commands and their answers in turn: said together where the server offers that (RFC 2920), else one by one."""
-
-    def __init__(self, client: Client, commands: Sequence[str]) -> None:
-        self._client = client
-        self._unsaid = [f"{command}\r\n" for command in commands]
-        self._unread = 0
-        together = client.has_extn("pipelining") and len(commands) <= _PIPELINED
-        self._say(len(commands) if together else 1)
-
-    def _say(self, count: int) -> None:
-        self._client.send("".join(self._unsaid[:count]))
-        del self._unsaid[:count]
-        self._unread += count
-
-    def answer(self) -> tuple[int, bytes]:
-        if not self._unread:
-            self._say(1)
-        self._unread -= 1
-        return self._client.getreply()
-
-    def break_off(self) -> None:
-        """Read the answers to what was said already. A DATA let through ends at once, as a mail to nobody (§3.1)."""
-        status = 0
-        while self._unread:
-            status, _words = self.answer()
-        if status == 354:
-            self._client.send(".\r\n")
-            self._client.getreply()
+_APART_SECONDS = 3600.0
+#: (host, port) of servers that were lost when two mails were said together → until when they get one by one
+_apart_until: dict[tuple[str, int], float] = {}
 
 
 def submit(settings: ServerSettings, sender: str, receivers: Sequence[str], raw_message: bytes) -> SubmitResult:
     """Send one mail over a connection of its own; see SmtpSession.submit."""
     with SmtpSession(settings) as session:
-        return session.submit(sender, receivers, raw_message)
+        return session.submit(Mail(sender=sender, receivers=tuple(receivers), raw=raw_message))
 
 
 class SmtpSession:
-    """A signed-in connection for several mails. Opening it raises SmtpError; use it as a context manager."""
+    """A signed-in connection for several mails. Opening it raises SmtpError; use it as a context manager.
+
+    in_content: a mail was begun and not answered: after a fault of ours nobody knows what became of it.
+    """
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
+        self._where = (settings.host, settings.port)
         self._client = _open(settings)
-        self.in_content = (
-            False  # a mail was begun and not answered: after a fault of ours nobody knows what became of it
-        )
+        self._said: Envelope | None = None  # of the mail that comes next; its DATA is said, so nothing else may follow
+        self.in_content = False
 
     def __enter__(self) -> SmtpSession:
         return self
@@ -100,78 +71,113 @@ class SmtpSession:
         """Say goodbye, at most for a moment, and hang up. Again does nothing."""
         if self._client.closed:
             return
-        self._client.set_patience(_GOODBYE_SECONDS)
-        self._client.set_job_deadline(_GOODBYE_SECONDS)
-        with contextlib.suppress(OSError, smtplib.SMTPException):
-            self._client.docmd("QUIT")
+        if self._said is None:  # else a goodbye would be content
+            self._client.set_patience(_GOODBYE_SECONDS)
+            self._client.set_job_deadline(_GOODBYE_SECONDS)
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                self._client.docmd("QUIT")
         self._client.close()
 
     def submit(
-        self,
-        sender: str,
-        receivers: Sequence[str],
-        raw_message: bytes,
-        *,
-        before_content: Callable[[], None] = lambda: None,
+        self, mail: Mail, *, then: Mail | None = None, before_content: Callable[[], None] = lambda: None
     ) -> SubmitResult:
-        """Hand one mail over. sender and receivers: envelope addresses, raw_message: without Bcc, any line ends.
+        """Hand one mail over.
 
-        before_content: called once while the server answers to the first words, before a byte of the mail is said (till
+        then: the mail that is submitted next: where the server offers it, its envelope is said together with this one's
+        content (RFC 2920 §3.1), which saves a round trip. If another one is submitted, or none, the connection ends.
+        before_content: called once while the server answers to the envelope, before a byte of the mail is said (till
         then it takes nothing, RFC 5321 §4.1.1.4). What it raises ends the connection.
 
         Gives which receivers were accepted. Raises SmtpTemporary, SmtpBusy, SmtpTimeout or SmtpUnreachable (not sent,
         try later), SmtpRefused or SmtpReceiversRefused (tell at once), SmtpOutcomeUnknown (perhaps sent: never again).
         """
         self.in_content = False
-        raw = _with_line_ends(raw_message)
-        client, settings = self._client, self._settings
-        client.set_job_deadline(JOB_SECONDS + len(raw) / connect.SLOWEST_BYTES_PER_SECOND)
-        receivers = list(dict.fromkeys(receivers))
-        with connect.translated(settings, client):
-            envelope = [self._address(address) for address in (sender, *receivers)]
-            dialogue = self._begin(envelope, self._options(raw, envelope), before_content)
-            refusals = self._read_envelope(dialogue, receivers)
-            self.in_content = True
-            client.send(_stuffed(raw) + b".\r\n")
+        with connect.translated(self._settings, self._client):
+            envelope = self._begin(mail, before_content)
+            refusals = self._read_receivers(envelope)
+            in_one_piece = self._say_content(envelope, self._to_be_said_with_it(then))
         status, words = self._answer_to_mail()
         self.in_content = False
+        if not in_one_piece:
+            self._client.close()
         if status != 250:
             raise self._refused(status, words)
-        accepted = tuple(receiver for receiver in receivers if receiver not in refusals)
-        return SubmitResult(accepted=accepted, refused=refusals, words=masked(_as_text(words), settings))
+        accepted = tuple(receiver for receiver in envelope.receivers if receiver not in refusals)
+        return SubmitResult(accepted=accepted, refused=refusals)
 
-    def _begin(self, envelope: list[str], options: str, before_content: Callable[[], None]) -> _Dialogue:
-        named = (f"RCPT TO:<{address}>" for address in envelope[1:])
-        dialogue = _Dialogue(self._client, [f"MAIL FROM:<{envelope[0]}>{options}", *named, "DATA"])
+    def _begin(self, mail: Mail, before_content: Callable[[], None]) -> Envelope:
+        """Its envelope, MAIL accepted. If it was said ahead and is refused, only a new connection is to be believed."""
+        said, self._said = self._said, None
+        if said is not None and said.mail is not mail:
+            raise ConnectionAbortedError  # there is no way to take DATA back
+        envelope = said or Envelope(self._client, mail)
+        size_bytes = len(envelope.raw_content)
+        self._client.set_job_deadline(JOB_SECONDS + size_bytes / connect.SLOWEST_BYTES_PER_SECOND)
+        if said is None:
+            envelope.say()
         try:
             before_content()
         except BaseException:
             self._client.close()  # DATA may have been said: whatever follows would be the mail
             raise
-        return dialogue
+        status, words = envelope.answer()
+        if status == 250:
+            return envelope
+        if said is not None and status != 421:
+            self._keep_apart()
+            raise ConnectionAbortedError
+        if status != 421 and envelope.read_on() == 354:
+            self._client.close()  # a dot could send an empty mail
+        raise self._refused(status, words)
 
-    def _read_envelope(self, dialogue: _Dialogue, receivers: list[str]) -> dict[str, Refusal]:
-        """From MAIL to the server's "go on" (354); gives the refused receivers. Raises when there is no going on."""
-        status, words = dialogue.answer()
-        if status != 250:
-            if status != 421:
-                dialogue.break_off()
-            raise self._refused(status, words)
+    def _read_receivers(self, envelope: Envelope) -> dict[str, Refusal]:
+        """On to the server's "go on" (354); gives the refused receivers. Raises when there is no going on."""
         refusals: dict[str, Refusal] = {}
-        for receiver in receivers:
-            status, words = dialogue.answer()
+        for receiver in envelope.receivers:
+            status, words = envelope.answer()
             if status == 421:
                 raise self._refused(status, words)
             if status not in (250, 251):
                 refusals[receiver] = Refusal(status=status, words=masked(_as_text(words), self._settings))
-        if len(refusals) == len(receivers):
-            dialogue.break_off()
+        if len(refusals) == len(envelope.receivers):
+            if envelope.read_on() == 354:  # a mail to nobody (RFC 2920 §3.1)
+                self._client.send(".\r\n")
+                self._client.getreply()
             self._reset()
             raise SmtpReceiversRefused(refusals)
-        status, words = dialogue.answer()
+        status, words = envelope.answer()
         if status != 354:
             raise self._refused(status, words)
         return refusals
+
+    def _to_be_said_with_it(self, mail: Mail | None) -> Envelope | None:
+        """The next mail's envelope, if all of it may be said at once."""
+        if mail is None or _apart_until.get(self._where, 0.0) > time.monotonic():
+            return None
+        try:
+            envelope = Envelope(self._client, mail)
+        except SmtpRefused:  # told when it is its turn
+            return None
+        return envelope if envelope.is_said_together else None
+
+    def _keep_apart(self) -> None:
+        """This server seems not to like it: say one mail after the other for a while."""
+        _apart_until[self._where] = time.monotonic() + _APART_SECONDS
+
+    def _say_content(self, envelope: Envelope, following: Envelope | None) -> bool:
+        """Say it, and the envelope that follows; gives False when only the content could be said."""
+        if self._client.spoke_out_of_turn:  # it left, or wants to, while the fence was being written
+            raise ConnectionResetError
+        raw_following = following.first_words() if following else b""
+        self.in_content = True
+        try:
+            self._client.send(envelope.raw_content + raw_following)
+        except OSError:
+            if self._client.unsent_bytes > len(raw_following):
+                raise  # the last dot was not said: it is certainly not taken
+            return False
+        self._said = following
+        return True
 
     def _answer_to_mail(self) -> tuple[int, bytes]:
         """Wait for the answer to the whole mail. From here on a lost connection leaves us in the dark."""
@@ -181,6 +187,8 @@ class SmtpSession:
         try:
             status, words = client.getreply()
         except (OSError, smtplib.SMTPException) as error:
+            if self._said is not None:
+                self._keep_apart()
             client.close()
             raise SmtpOutcomeUnknown(SmtpOutcomeUnknown.MSGID) from error
         finally:
@@ -190,39 +198,10 @@ class SmtpSession:
             raise SmtpOutcomeUnknown(SmtpOutcomeUnknown.MSGID, details=str(status))
         return status, words
 
-    def _address(self, address: str) -> str:
-        local, at, domain = address.rpartition("@")
-        if not local or not at or not domain or _BAD_IN_ADDRESS.search(address):
-            raise SmtpRefused(SmtpRefused.MSGID_ADDRESS, {"address": address[:80]})
-        if not domain.isascii():
-            try:
-                domain = idna.encode(domain, uts46=True).decode("ascii")
-            except idna.IDNAError:
-                raise SmtpRefused(SmtpRefused.MSGID_ADDRESS, {"address": address[:80]}) from None
-        if not local.isascii() and not self._client.has_extn("smtputf8"):
-            raise SmtpRefused(SmtpRefused.MSGID_UTF8_ADDRESS, {"address": address[:80]})
-        return f"{local}@{domain}"
-
-    def _options(self, raw: bytes, envelope: Sequence[str]) -> str:
-        """Parameters of MAIL: SIZE (RFC 1870), BODY=8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531), each where offered."""
-        client, options = self._client, ""
-        if client.has_extn("size"):
-            limit = client.esmtp_features.get("size", "").strip()
-            if limit.isdigit() and 0 < int(limit) < len(raw):
-                size_mb, limit_mb = -(-len(raw) // 1_000_000), int(limit) // 1_000_000
-                raise SmtpRefused(SmtpRefused.MSGID_TOO_LARGE, {"size_mb": size_mb, "limit_mb": limit_mb})
-            options += f" SIZE={len(raw)}"
-        header, _, _ = raw.partition(b"\r\n\r\n")
-        if not raw.isascii() and client.has_extn("8bitmime"):
-            options += " BODY=8BITMIME"
-        if client.has_extn("smtputf8") and not (header.isascii() and all(each.isascii() for each in envelope)):
-            options += " SMTPUTF8"
-        return options
-
     def _refused(self, status: int, words: bytes) -> SmtpError:
         if status == -1 or status == 421:
             self._client.close()
-        else:
+        elif self._said is None:  # else DATA was said, and the server has forgotten the refused mail anyway
             self._reset()
         if status == -1:
             return SmtpUnreachable(SmtpUnreachable.MSGID_LOST, {"host": self._settings.host})
@@ -253,19 +232,6 @@ def _open(settings: ServerSettings) -> Client:
         sock.close()
         raise
     return client
-
-
-def _with_line_ends(raw: bytes) -> bytes:
-    """The same with CRLF at every line's end, as compose() leaves it."""
-    ends = raw.count(b"\r\n")
-    is_right = raw.endswith(b"\r\n") and ends == raw.count(b"\n") == raw.count(b"\r")
-    return raw if is_right else _LINE_END.sub(b"\r\n", raw if raw.endswith((b"\r", b"\n")) else raw + b"\r\n")
-
-
-def _stuffed(raw: bytes) -> bytes:
-    """Lines that begin with a dot get another one (RFC 5321 §4.5.2)."""
-    stuffed = raw.replace(b"\r\n.", b"\r\n..")
-    return b"." + stuffed if stuffed.startswith(b".") else stuffed
 
 
 def _as_text(words: bytes) -> str:

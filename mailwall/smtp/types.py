@@ -1,9 +1,18 @@
-"""What an SMTP server tells us, as types."""
+"""What we hand to an SMTP server and what it tells us, as types."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mail:
+    """One mail to be handed over. sender, receivers: envelope addresses. raw: without Bcc, any line ends."""
+
+    sender: str
+    receivers: tuple[str, ...]
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +30,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitResult:
-    """A mail that the server took over. refused: receivers that do not get it. words: the server's answer."""
+    """A mail that the server took over. refused: receivers that do not get it."""
 
     accepted: tuple[str, ...]
     refused: Mapping[str, Refusal]
-    words: str = ""

@@ -78,11 +78,14 @@ class SmtpSink:
         self.stop()
 
     def hang_up(self) -> None:
-        """Close every open connection; new ones are welcome."""
-        for server in list(self._servers):
-            if server.transport is not None:
-                self._controller.loop.call_soon_threadsafe(server.transport.abort)
+        """Close every open connection, at once; new ones are welcome."""
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self._controller.loop).result()
+
+    async def _hang_up(self) -> None:
+        for server in self._servers:
+            _abort(server)
         self._servers.clear()
+        await asyncio.sleep(0)  # that long they take to close
 
     def stop(self) -> None:
         """Stop listening; what was taken stays."""

@@ -17,7 +17,7 @@ from mailwall.mime.types import Address
 from mailwall.sending import attempts, delivery, hooks, outbox, services
 from mailwall.sending.errors import TooLate
 from mailwall.sending.models import Outgoing, OutgoingState
-from mailwall.team.models import Workspace
+from mailwall.team.models import User, Workspace
 from tests.rig.processes import free_port
 from tests.sending.conftest import EWA, deliver, file_copies, make_due
 
@@ -299,6 +299,65 @@ def test_mail_cancelled_while_a_worker_has_it_does_not_leave(account, people, qu
     other = deliver(queue(subject="The next one"))
     assert other.state == OutgoingState.SENT
     assert len(smtp_sink.taken) == 1
+
+
+def test_mail_cancelled_after_its_envelope_was_said_costs_a_connection_and_no_other_mail(
+    account, people, queue, smtp_sink, monkeypatch
+):
+    first, second, third = (queue(subject=str(number)) for number in range(3))
+    real = attempts.sent
+
+    def cancelled_meanwhile(row, result, *, then=None) -> bool:
+        if then is not None and then.pk == second.pk:
+            services.cancel_outgoing(people.alice, second.pk)
+        return real(row, result, then=then)
+
+    monkeypatch.setattr(attempts, "sent", cancelled_meanwhile)
+    assert delivery.deliver_account(account.pk) == 2
+    assert [email.message_from_bytes(taken.raw)["Subject"] for taken in smtp_sink.taken] == ["0", "2"]
+    states = [Outgoing.objects.get(pk=row.pk).state for row in (first, second, third)]
+    assert (states, smtp_sink.sign_ins) == (["sent", "cancelled", "sent"], [True, True])
+
+
+def test_lost_answer_is_told_of_its_own_mail_and_the_next_one_leaves(account, queue, smtp_sink, monkeypatch):
+    first, second = queue(subject="0"), queue(subject="1")
+    smtp_sink.mode = "drop"
+    real = attempts.unknown
+
+    def mended(row, error) -> None:
+        smtp_sink.mode = "ok"
+        real(row, error)
+
+    monkeypatch.setattr(attempts, "unknown", mended)
+    assert delivery.deliver_account(account.pk) == 1
+    assert [Outgoing.objects.get(pk=row.pk).state for row in (first, second)] == ["sending", "sent"]
+    assert len(smtp_sink.taken) == 2
+
+
+def test_mail_of_a_deactivated_user_waits_says_why_and_leaves_afterwards(account, people, queue, smtp_sink):
+    rows = [queue(subject=str(number)) for number in range(8)]
+    User.objects.filter(pk=people.alice.pk).update(is_active=False)
+    assert outbox.accounts_to_deliver(datetime.now(UTC)) == [account.pk]
+    assert delivery.deliver_account(account.pk) == 0
+    for row in rows:
+        row.refresh_from_db()
+        assert (row.state, row.attempts, row.lease_token) == ("queued", 0, "")
+        assert "sender is deactivated" in row.error_message
+    assert outbox.accounts_to_deliver(datetime.now(UTC)) == []
+    User.objects.filter(pk=people.alice.pk).update(is_active=True)
+    assert outbox.accounts_to_deliver(datetime.now(UTC)) == [account.pk]
+    assert delivery.deliver_account(account.pk) == 8
+    rows[0].refresh_from_db()
+    assert (rows[0].state, rows[0].error_message) == ("sent", "")
+
+
+def test_mail_of_a_user_who_stays_deactivated_is_given_up_after_a_day_and_newer_ones_wait(account, people, queue):
+    late, newer = queue(subject="Late"), queue(subject="Newer")
+    User.objects.filter(pk=people.alice.pk).update(is_active=False)
+    make_due(late, queued_at=datetime.now(UTC) - timedelta(hours=25))
+    assert outbox.give_up_blocked(datetime.now(UTC)) == 1
+    assert [Outgoing.objects.get(pk=row.pk).state for row in (late, newer)] == ["failed", "queued"]
+    assert "deactivated for more than a day" in card(late).delivery_note
 
 
 def test_kept_connection_that_the_server_closed_is_replaced_without_a_pause(account, queue, smtp_sink, monkeypatch):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -25,6 +26,7 @@ from mailwall.smtp.errors import (
     SmtpUnreachable,
 )
 from mailwall.smtp.submit import SmtpSession, submit
+from mailwall.smtp.types import Mail
 from tests.rig import mails
 from tests.rig.certificates import Authority
 from tests.rig.processes import free_port
@@ -48,6 +50,10 @@ def settings_for(
         connect_timeout_seconds=2,
         read_timeout_seconds=2,
     )
+
+
+def mail(sender: str = ALICE, receivers: Sequence[str] = (EWA,), raw: bytes = RAW) -> Mail:
+    return Mail(sender=sender, receivers=tuple(receivers), raw=raw)
 
 
 @pytest.fixture
@@ -79,7 +85,7 @@ def test_mail_goes_over_verified_encryption(authority: Authority, security: Secu
 def test_several_mails_share_one_connection(smtp_sink: SmtpSink, proxy: Proxy) -> None:
     with SmtpSession(settings_for(proxy.port)) as session:
         for _ in range(5):
-            session.submit(ALICE, [EWA], RAW)
+            session.submit(mail(ALICE, [EWA]))
     assert (len(smtp_sink.taken), proxy.connections, smtp_sink.sign_ins) == (5, 1, [True])
 
 
@@ -100,11 +106,11 @@ def test_answer_to_the_mail_decides_what_follows(smtp_sink: SmtpSink, mode, kind
     smtp_sink.mode = mode
     with SmtpSession(settings_for(smtp_sink.port)) as session:
         with pytest.raises(kind) as raised:
-            session.submit(ALICE, [EWA], RAW)
+            session.submit(mail(ALICE, [EWA]))
         assert raised.value.retryable is (mode == "temp")
         assert ("disk is being mended" if mode == "temp" else "This looks like advertising") in raised.value.message
         smtp_sink.mode = "ok"
-        session.submit(ALICE, [EWA], RAW)
+        session.submit(mail(ALICE, [EWA]))
     assert len(smtp_sink.taken) == 1
 
 
@@ -123,11 +129,95 @@ def test_refused_receivers_are_told_and_the_others_get_the_mail(smtp_sink: SmtpS
 def test_no_receiver_left_is_an_error(smtp_sink: SmtpSink, receivers: list[str], retryable: bool) -> None:
     with SmtpSession(settings_for(smtp_sink.port)) as session:
         with pytest.raises(SmtpReceiversRefused) as raised:
-            session.submit(ALICE, receivers, RAW)
+            session.submit(mail(ALICE, receivers))
         assert raised.value.retryable is retryable
         assert set(raised.value.refusals) == set(receivers)
-        session.submit(ALICE, [EWA], RAW)
+        session.submit(mail(ALICE, [EWA]))
     assert len(smtp_sink.taken) == 1
+
+
+def numbered(number: int, receiver: str = EWA) -> Mail:
+    return mail(receivers=[receiver], raw=mails.mail(sender=ALICE, to=receiver, subject=f"Offer {number}"))
+
+
+@pytest.mark.parametrize(("pipelining", "round_trips"), [(True, 10), (False, 40)])
+def test_mails_said_together_cost_one_round_trip_each(pipelining: bool, round_trips: int) -> None:
+    letters = [numbered(number) for number in range(10)]
+    with (
+        SmtpSink(pipelining=pipelining) as sink,
+        Proxy(sink.port) as line,
+        SmtpSession(settings_for(line.port)) as session,
+    ):
+        before = line.turns
+        for letter, following in zip(letters, [*letters[1:], None], strict=True):
+            session.submit(letter, then=following)
+        assert line.turns - before <= round_trips + 1
+        assert [taken.raw for taken in sink.taken] == [letter.raw for letter in letters]
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("temp", SmtpTemporary), ("perm", SmtpRefused)])
+def test_refused_mail_takes_the_one_said_with_it_not_along(smtp_sink: SmtpSink, proxy: Proxy, mode, kind) -> None:
+    first, second = numbered(1), numbered(2)
+    smtp_sink.mode = mode
+    with SmtpSession(settings_for(proxy.port)) as session:
+        with pytest.raises(kind):
+            session.submit(first, then=second)
+        smtp_sink.mode = "ok"
+        session.submit(second)
+    assert ([taken.raw for taken in smtp_sink.taken], proxy.connections) == ([second.raw], 1)
+
+
+def test_refused_receivers_of_a_mail_said_ahead_are_its_own(smtp_sink: SmtpSink, proxy: Proxy) -> None:
+    first, second, third = numbered(1), numbered(2, "refused@kwiat.example"), numbered(3)
+    with SmtpSession(settings_for(proxy.port)) as session:
+        session.submit(first, then=second)
+        with pytest.raises(SmtpReceiversRefused):
+            session.submit(second, then=third)
+        session.submit(third)
+    assert ([taken.raw for taken in smtp_sink.taken], proxy.connections) == ([first.raw, third.raw], 1)
+
+
+def test_lost_answer_leaves_the_mail_said_ahead_unbegun(smtp_sink: SmtpSink) -> None:
+    smtp_sink.mode = "drop"
+    session = SmtpSession(settings_for(smtp_sink.port))
+    with pytest.raises(SmtpOutcomeUnknown):
+        session.submit(numbered(1), then=numbered(2))
+    assert (session.closed, len(smtp_sink.taken)) == (True, 1)
+
+
+@pytest.mark.parametrize("ends", [lambda session: session.close(), lambda session: session.submit(numbered(3))])
+def test_mail_said_ahead_and_never_handed_over_does_not_leave(ends) -> None:
+    first = numbered(1)
+    with SmtpSink() as sink:
+        session = SmtpSession(settings_for(sink.port))
+        session.submit(first, then=numbered(2))
+        with contextlib.suppress(SmtpUnreachable):
+            ends(session)
+        assert session.closed
+        time.sleep(0.1)
+        assert [taken.raw for taken in sink.taken] == [first.raw]
+
+
+def test_server_that_leaves_while_the_fence_is_written_took_nothing(smtp_sink: SmtpSink) -> None:
+    first, second = numbered(1), numbered(2)
+    session = SmtpSession(settings_for(smtp_sink.port))
+    session.submit(first, then=second)
+    with pytest.raises(SmtpUnreachable):
+        session.submit(second, before_content=smtp_sink.hang_up)
+    assert (session.in_content, len(smtp_sink.taken)) == (False, 1)
+
+
+def test_server_that_dislikes_haste_gets_one_mail_after_the_other() -> None:
+    letters = [numbered(number) for number in range(3)]
+    with DislikesHaste() as server:
+        with SmtpSession(settings_for(server.port)) as session:
+            session.submit(letters[0], then=letters[1])
+            with pytest.raises(SmtpUnreachable):
+                session.submit(letters[1], then=letters[2])
+        with SmtpSession(settings_for(server.port)) as session:
+            session.submit(letters[1], then=letters[2])
+            session.submit(letters[2])
+        assert (server.taken, server.complaints) == (3, 1)
 
 
 def test_connection_lost_before_the_mail_may_be_tried_again(smtp_sink: SmtpSink) -> None:
@@ -199,8 +289,8 @@ def test_address_that_could_inject_is_refused_before_a_word_is_said(smtp_sink: S
     with SmtpSession(settings_for(smtp_sink.port)) as session:
         for sender, receiver in ((address, EWA), (ALICE, address)):
             with pytest.raises(SmtpRefused):
-                session.submit(sender, [receiver], RAW)
-        session.submit(ALICE, [EWA], RAW)
+                session.submit(mail(sender, [receiver]))
+        session.submit(mail(ALICE, [EWA]))
     assert [taken.receivers for taken in smtp_sink.taken] == [(EWA,)]
 
 
@@ -283,3 +373,45 @@ class HangsUp:
                 in_data = word == b"DATA"
                 answers = {b"EHLO": b"250-here\r\n250 AUTH PLAIN\r\n", b"AUTH": b"235 in\r\n", b"DATA": b"354 go\r\n"}
                 client.sendall(answers.get(word, b"250 OK\r\n"))
+
+
+class DislikesHaste:
+    """A server that offers PIPELINING and cannot bear a mail right behind another."""
+
+    def __init__(self) -> None:
+        self.taken = self.complaints = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+
+    def __enter__(self) -> DislikesHaste:
+        threading.Thread(target=self._serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                with client:
+                    self._talk(client)
+
+    def _talk(self, client: socket.socket) -> None:
+        client.sendall(b"220 ready\r\n")
+        while raw := client.recv(65_536):
+            _content, dot, hasty = raw.rpartition(b"\r\n.\r\n")
+            self.taken += bool(dot)
+            if dot and hasty:
+                self.complaints += 1
+                client.sendall(b"250 OK\r\n503 5.5.1 Not so fast\r\n")
+            elif dot:
+                client.sendall(b"250 OK\r\n")
+            elif raw.startswith(b"MAIL"):
+                client.sendall(b"250 OK\r\n250 OK\r\n354 go on\r\n")
+            else:
+                client.sendall(
+                    {b"e": b"250-here\r\n250-PIPELINING\r\n250 AUTH PLAIN\r\n", b"A": b"235 in\r\n"}.get(
+                        raw[:1], b"250 OK\r\n"
+                    )
+                )
