@@ -73,6 +73,8 @@ def _from_contacts() -> str:
 
 
 def _insert_links(tables: str, condition: str, *parameters: Any) -> set[int]:
+    # in order, so that all are found before the first is written: PostgreSQL takes the links for few at first, and
+    # would look through those of this very statement once for each
     own = sql.values_of(sorted(account_queries.own_addresses()))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -81,7 +83,7 @@ def _insert_links(tables: str, condition: str, *parameters: Any) -> set[int]:
             f"WHERE {condition} AND p.role IN {MATCHING_ROLES} AND NOT ({sql.one_of('c.address')}) "
             "AND NOT EXISTS (SELECT 1 FROM assignment_linkban b "
             "WHERE b.message_id = p.message_id AND b.contact_id = c.contact_id) "
-            "ON CONFLICT DO NOTHING RETURNING message_id",
+            "ORDER BY p.message_id ON CONFLICT DO NOTHING RETURNING message_id",
             [*parameters, own],
         )
         return {message_id for (message_id,) in cursor.fetchall()}
