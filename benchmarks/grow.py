@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.db import connection
 
 from mailwall.assignment import senders
-from mailwall.assignment.models import Link
+from mailwall.assignment.models import Link, Unassigned
 from mailwall.mailstore import search_index
 from mailwall.mailstore.models import Message, MessageBody, Participant
 from mailwall.sync.models import Placement
@@ -25,6 +25,7 @@ _CHANGED = {
     },
     MessageBody: {"message_id": "message_id + copy.k * %(seconds)s * 1048576::bigint"},
     Participant: {"message_id": "message_id + copy.k * %(seconds)s * 1048576::bigint", "id": None},
+    Unassigned: {"message_id": "message_id + copy.k * %(seconds)s * 1048576::bigint"},
     Link: {"message_id": "message_id + copy.k * %(seconds)s * 1048576::bigint", "id": None},
     Placement: {
         "message_id": "message_id + copy.k * %(seconds)s * 1048576::bigint",

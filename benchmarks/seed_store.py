@@ -211,7 +211,7 @@ def _row(mail: Mail) -> dict[str, object]:
         "id": mail.id, "account_id": mail.account_id, "direction": "received", "internaldate": mail.at, "date": mail.at,
         "subject": f"Letter {mail.number} about {COMMON[mail.number % len(COMMON)]}", "snippet": mail.text[:200],
         "message_id": name, "in_reply_to": "", "references": [], "thread_key": key, "dedupe_key": key,
-        "content_key": key, "counterpart": address_of(mail.sender), "size_bytes": 4_000, "assigned": False,
+        "content_key": key, "counterpart": address_of(mail.sender), "size_bytes": 4_000,
         "on_server": True, "only_owner": False,
         "has_attachments": False, "automatic": mail.kind, "list_id": "news.example" if mail.kind == "list" else "",
         "incomplete": False, "defects": [],

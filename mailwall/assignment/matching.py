@@ -6,28 +6,16 @@ hand unassigned (LinkBan) stays so. Every statement is written so that it starts
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any
 
 from django.db import connection
 
 from mailwall.contacts.models import ContactAddress
 from mailwall.email_accounts import queries as account_queries
-from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore import sql
-from mailwall.mailstore.models import Message
 
 MATCHING_ROLES = "('from', 'to', 'cc')"
-COUNT_LIMIT = 100_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marked:
-    """How many messages changed their mark, and whose they are."""
-
-    messages: int
-    counterparts: frozenset[str]
 
 
 def own_addresses_among(addresses: Collection[str]) -> set[str]:
@@ -85,6 +73,8 @@ def _from_contacts() -> str:
 
 
 def _insert_links(tables: str, condition: str, *parameters: Any) -> set[int]:
+    # in order, so that all are found before the first is written: PostgreSQL takes the links for few at first, and
+    # would look through those of this very statement once for each
     own = sql.values_of(sorted(account_queries.own_addresses()))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -93,7 +83,7 @@ def _insert_links(tables: str, condition: str, *parameters: Any) -> set[int]:
             f"WHERE {condition} AND p.role IN {MATCHING_ROLES} AND NOT ({sql.one_of('c.address')}) "
             "AND NOT EXISTS (SELECT 1 FROM assignment_linkban b "
             "WHERE b.message_id = p.message_id AND b.contact_id = c.contact_id) "
-            "ON CONFLICT DO NOTHING RETURNING message_id",
+            "ORDER BY p.message_id ON CONFLICT DO NOTHING RETURNING message_id",
             [*parameters, own],
         )
         return {message_id for (message_id,) in cursor.fetchall()}
@@ -125,37 +115,3 @@ def _delete_links(condition: str, parameter: Any) -> set[int]:
             [parameter],
         )
         return {message_id for (message_id,) in cursor.fetchall()}
-
-
-def mark_assigned(message_ids: Iterable[int]) -> Marked:
-    """Make the mark `assigned` of these messages say whether they have a link."""
-    linked = "EXISTS (SELECT 1 FROM assignment_link l WHERE l.message_id = mailstore_message.id)"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE mailstore_message SET assigned = NOT assigned WHERE {sql.one_of('id')} "  # noqa: S608
-            f"AND assigned <> {linked} RETURNING counterpart",
-            [sql.values_of(message_ids)],
-        )
-        counterparts = [counterpart for (counterpart,) in cursor.fetchall()]
-    return Marked(messages=len(counterparts), counterparts=frozenset(counterparts))
-
-
-def count_unassigned(account_ids: Collection[int] | None) -> int:
-    """How many messages are unassigned, in these accounts or in all.
-
-    Of assigned and unassigned the smaller side is counted, entry by entry of an index; SQLite knows how many rows
-    there are in all without looking at them (0.7 ms against 40 ms at 1,000,000).
-    """
-    if account_ids is None and connection.vendor == "sqlite":
-        assigned = _count(True, account_ids, limit=COUNT_LIMIT)
-        if assigned < COUNT_LIMIT and _count(False, account_ids, limit=COUNT_LIMIT) == COUNT_LIMIT:
-            return Message.objects.count() - assigned
-    return _count(False, account_ids)
-
-
-def _count(assigned: bool, account_ids: Collection[int] | None, limit: int | None = None) -> int:
-    # by account, so that the index of (account, assigned) is entered where the counted ones begin
-    accounts = EmailAccount.objects.all() if account_ids is None else account_ids
-    # IN, as SQLite does not enter an index by "NOT assigned", which Django writes for assigned=False
-    rows = Message.objects.filter(account__in=accounts, assigned__in=[assigned]).order_by()
-    return rows[:limit].count() if limit else rows.count()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -90,17 +90,49 @@ class MailKind(models.TextChoices):
     AUTOMATIC = "automatic", _("Automatic")
 
 
-class UnknownSenderQuerySet(models.QuerySet["UnknownSender"]):
-    def visible_to(self, viewer: User) -> UnknownSenderQuerySet:
-        """What the viewer may see: as MessageQuerySet.visible_to, for the messages that are counted here."""
+class UnassignedQuerySet(models.QuerySet[Any]):
+    """Of rows that say of messages whose they are, so that messages are not read to know who may see them."""
+
+    def visible_to(self, viewer: User) -> Self:
+        """What the viewer may see: as MessageQuerySet.visible_to, for the messages that these rows are about."""
         accounts = EmailAccount.objects.messages_visible_to(viewer).values("pk")
         return self.filter(Q(account__in=accounts), Q(only_owner=False) | Q(account__owner=viewer))
+
+
+class Unassigned(models.Model):
+    """The mark: there is a row for every message that has no link, removed ones apart (docs/adr/0016).
+
+    Kept by marks.settle. The other columns are the message's own, so that lists and counts of unassigned mail read this
+    narrow table alone; kind: of its `automatic`.
+    """
+
+    message = models.OneToOneField(Message, primary_key=True, on_delete=models.CASCADE, related_name="unassigned")
+    # the message's own foreign key holds its account already; a second check would cost as much as the row
+    account = models.ForeignKey(
+        EmailAccount, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    counterpart = models.CharField(max_length=320, blank=True)
+    only_owner = models.BooleanField(default=False)
+    kind = models.CharField(max_length=11, choices=MailKind.choices)
+
+    objects = UnassignedQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["counterpart", "-message", "account", "only_owner", "kind"], name="unassigned_by_sender"
+            ),
+            models.Index(fields=["account", "-message", "only_owner"], name="unassigned_by_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"message {self.pk} is unassigned"
 
 
 class UnknownSender(models.Model):
     """How much unassigned mail an account has with one counterpart, and the newest of it (docs/adr/0007).
 
-    Derived from messages by senders.refresh: a page of triage reads these rows instead of a million messages.
+    Derived from Unassigned by senders.refresh: a page of triage reads these rows instead of a million messages.
     only_owner: of the messages counted, so that the rows can be filtered as they are.
     """
 
@@ -116,7 +148,7 @@ class UnknownSender(models.Model):
     messages = models.PositiveIntegerField()
     newest_id = models.BigIntegerField()
 
-    objects = UnknownSenderQuerySet.as_manager()
+    objects = UnassignedQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -8,12 +8,14 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
-from django.db.models import Q, Sum
+from django.db.models import Exists, OuterRef, Q, Sum
 
 from mailwall.assignment import rules
-from mailwall.assignment.models import Link, Review, UnknownSender
-from mailwall.mailstore.models import Message
+from mailwall.assignment.models import Link, Review, Unassigned, UnknownSender
+from mailwall.mailstore.models import MessageQuerySet
 from mailwall.team.models import Role, User, Workspace
+
+_LINKED = Exists(Link.objects.filter(message=OuterRef("pk")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,4 +82,19 @@ def zone(workspace: Workspace) -> ZoneInfo:
 def count_unassigned(viewer: User) -> int:
     """How many unassigned messages the viewer may see: from the counts by sender, and those that have no sender."""
     by_sender = UnknownSender.objects.visible_to(viewer).aggregate(number=Sum("messages"))["number"] or 0
-    return by_sender + Message.objects.visible_to(viewer).filter(assigned=False, counterpart="").count()
+    return by_sender + Unassigned.objects.visible_to(viewer).filter(counterpart="").count()
+
+
+def with_mark(rows: MessageQuerySet) -> MessageQuerySet:
+    """The messages with `is_assigned`: whether they have a contact."""
+    return rows.annotate(is_assigned=_LINKED)
+
+
+def assigned(rows: MessageQuerySet) -> MessageQuerySet:
+    """Those of the messages that have a contact: each is looked up, so `rows` should be few, or most be assigned."""
+    return rows.filter(_LINKED)
+
+
+def unassigned(rows: MessageQuerySet) -> MessageQuerySet:
+    """Those of the messages that have no contact; looked up as in `assigned`."""
+    return rows.filter(Exists(Unassigned.objects.filter(message=OuterRef("pk"))))

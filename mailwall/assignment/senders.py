@@ -1,7 +1,7 @@
 """The counts of unassigned mail by sender (UnknownSender), kept in line in the transaction that moves messages.
 
-Counts are never added to: what is touched is counted anew from an index of unassigned mail, so that doing it twice
-changes nothing.
+Counts are never added to: what is touched is counted anew from an index of Unassigned, so that doing it twice changes
+nothing.
 """
 
 from __future__ import annotations
@@ -11,24 +11,16 @@ from collections.abc import Collection
 from django.db import connection, transaction
 
 from mailwall.mailstore import sql
-from mailwall.mailstore.models import Message
 
 _COUNT = (
     "INSERT INTO assignment_unknownsender (account_id, address, kind, only_owner, messages, newest_id) "
-    "SELECT account_id, counterpart, CASE WHEN automatic = '' THEN 'people' "
-    "WHEN automatic IN ('list', 'bulk') THEN 'newsletters' ELSE 'automatic' END AS mail_kind, only_owner, COUNT(*), "
-    "MAX(id) FROM mailstore_message WHERE NOT assigned AND removed_at IS NULL AND counterpart <> '' {condition} "
-    "GROUP BY account_id, counterpart, mail_kind, only_owner"
+    "SELECT account_id, counterpart, kind, only_owner, COUNT(*), MAX(message_id) FROM assignment_unassigned "
+    "WHERE counterpart <> '' {condition} GROUP BY account_id, counterpart, kind, only_owner"
 )
 
 
-def counterparts_of(message_ids: Collection[int]) -> set[str]:
-    rows = Message.objects.filter(id__one_of=message_ids)
-    return set(rows.values_list("counterpart", flat=True).order_by().distinct())
-
-
 def refresh(counterparts: Collection[str]) -> None:
-    """Count the unassigned mail with these addresses anew; in the caller's transaction, after it changed messages."""
+    """Count the unassigned mail with these addresses anew; in the caller's transaction, after it changed marks."""
     addresses = sql.values_of(sorted(set(counterparts) - {""}))
     if not counterparts:
         return

@@ -1,4 +1,4 @@
-"""Writes of links. The mark Message.assigned always changes in the transaction that changes the links."""
+"""Writes of links. The marks of messages (marks.settle) always change in the transaction that changes the links."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from mailwall.assignment import matching, queries, rules, senders
+from mailwall.assignment import marks, matching, queries, rules
 from mailwall.assignment.errors import AssignmentTargetNotFound
 from mailwall.assignment.models import Link, LinkBan, LinkField, Review
 from mailwall.contacts.models import Contact
@@ -29,9 +29,8 @@ def assign_messages(message_ids: Collection[int]) -> int:
         return 0
     with transaction.atomic():
         matching.link_messages(message_ids)
-        matching.mark_assigned(message_ids)
-        senders.refresh(senders.counterparts_of(message_ids))
-    return Message.objects.filter(id__one_of=message_ids, assigned=True).count()
+        marks.settle(message_ids)
+    return Link.objects.filter(message__one_of=message_ids).values("message").distinct().count()
 
 
 def relink_addresses(addresses: Sequence[str]) -> None:
@@ -41,7 +40,7 @@ def relink_addresses(addresses: Sequence[str]) -> None:
     """
     with transaction.atomic():
         touched = matching.unlink_lost_addresses(addresses) | matching.unlink_own_addresses(addresses)
-        _mark(touched | matching.link_addresses(addresses))
+        marks.settle(touched | matching.link_addresses(addresses))
 
 
 def forget_contact(contact_id: int) -> None:
@@ -50,7 +49,7 @@ def forget_contact(contact_id: int) -> None:
         links = Link.objects.filter(contact_id=contact_id)
         touched = set(links.values_list("message_id", flat=True))
         links.delete()
-        _mark(touched)
+        marks.settle(touched)
 
 
 def assign_by_hand(viewer: User, message_id: int, contact_id: int) -> None:
@@ -65,7 +64,7 @@ def assign_by_hand(viewer: User, message_id: int, contact_id: int) -> None:
             message_id=message_id, contact_id=contact_id, field=LinkField.HAND, defaults={"linked_by": viewer}
         )
         matching.link_messages([message_id])  # the ban may have hidden what matches anyway
-        _mark([message_id])
+        marks.settle([message_id])
 
 
 def unassign_by_hand(viewer: User, message_id: int, contact_id: int) -> None:
@@ -77,7 +76,7 @@ def unassign_by_hand(viewer: User, message_id: int, contact_id: int) -> None:
         _require(viewer, message_id, contact_id)
         LinkBan.objects.get_or_create(message_id=message_id, contact_id=contact_id, defaults={"banned_by": viewer})
         Link.objects.filter(message_id=message_id, contact_id=contact_id).delete()
-        _mark([message_id])
+        marks.settle([message_id])
 
 
 def review_unassigned(
@@ -89,10 +88,10 @@ def review_unassigned(
     Works in short transactions; may be broken off and run again. review: a row that was claimed before.
     """
     review = review or Review.objects.create(trigger=trigger, started_at=timezone.now(), by=by)
-    review.reviewed = matching.count_unassigned(account_ids)
+    review.reviewed = marks.count(account_ids)
     if account_ids is None:
         with transaction.atomic():
-            _mark(matching.unlink_own_addresses())
+            marks.settle(matching.unlink_own_addresses())
         threads.heal_threads()
     review.assigned = _link_missing(account_ids)
     review.finished_at = timezone.now()
@@ -127,15 +126,8 @@ def _link_missing(account_ids: Collection[int] | None) -> int:
     assigned = 0
     for low, high in matching.address_ranges(REVIEW_BATCH):
         with transaction.atomic():
-            assigned += _mark(matching.link_missing(low, high, account_ids))
+            assigned += marks.settle(matching.link_missing(low, high, account_ids))
     return assigned
-
-
-def _mark(message_ids: Collection[int]) -> int:
-    """Bring the mark and the counts of unknown senders in line with the links; how many messages changed."""
-    marked = matching.mark_assigned(message_ids)
-    senders.refresh(marked.counterparts)
-    return marked.messages
 
 
 def _require(viewer: User, message_id: int, contact_id: int) -> None:

@@ -14,16 +14,15 @@ from django.core import signing
 from django.db import transaction
 from django.db.models import Q
 
-from mailwall.assignment import matching, rules, senders, suggestions, triage
+from mailwall.assignment import marks, rules, suggestions, triage
 from mailwall.assignment.errors import AssignmentTargetNotFound, UndoTooLate
-from mailwall.assignment.models import IgnoredSender, Link, LinkBan, LinkField
+from mailwall.assignment.models import IgnoredSender, Link, LinkBan, LinkField, Unassigned
 from mailwall.contacts import queries as contact_queries
 from mailwall.contacts import services as contacts
 from mailwall.contacts.errors import AddressTaken, ContactInvalid, ContactNotFound, NotAllowed
 from mailwall.contacts.models import Contact, ContactAddress
 from mailwall.contacts.rules import ContactInput, Keep
 from mailwall.email_accounts.free_mail import domain_of
-from mailwall.mailstore.models import Message
 from mailwall.team.models import User
 
 UNDO_SECONDS = 15 * 60
@@ -109,14 +108,14 @@ def give_to_contact(viewer: User, addresses: Collection[str], contact_id: int) -
 
 def _assign_by_hand(viewer: User, addresses: Collection[str], contact_id: int) -> None:
     with transaction.atomic():
-        rows = Message.objects.visible_to(viewer).filter(assigned=False, counterpart__in=addresses)
+        rows = Unassigned.objects.visible_to(viewer).filter(counterpart__in=addresses)
         ids = list(rows.values_list("pk", flat=True))
         LinkBan.objects.filter(message_id__one_of=ids, contact_id=contact_id).delete()
         Link.objects.bulk_create(
             [Link(message_id=pk, contact_id=contact_id, field=LinkField.HAND, linked_by=viewer) for pk in ids],
             ignore_conflicts=True,
         )
-        senders.refresh(matching.mark_assigned(ids).counterparts)
+        marks.settle(ids)
 
 
 # -- ignoring
@@ -203,7 +202,7 @@ def _take_back(viewer: User, done: dict[str, Any]) -> None:
         links = links.filter(message__counterpart__in=addresses)
         ids = list(links.values_list("message_id", flat=True))
         links.delete()
-        senders.refresh(matching.mark_assigned(ids).counterparts)
+        marks.settle(ids)
 
 
 def _word(viewer: User, **what: Any) -> str:

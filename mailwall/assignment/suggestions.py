@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from mailwall.assignment import queries
 from mailwall.assignment.models import Link
 from mailwall.assignment.triage import Group
 from mailwall.contacts.models import Contact, ContactAddress, Kind
@@ -91,8 +92,8 @@ def _by_thread(viewer: User, groups: Sequence[Group]) -> Iterator[tuple[Group, C
     for group in groups:
         for key in dict.fromkeys(group.thread_keys):
             by_thread[key].append(group)
-    assigned = Message.objects.visible_to(viewer).filter(thread_key__in=by_thread, assigned=True).order_by("-id")
-    threads = dict(assigned.values_list("id", "thread_key")[:MAX_THREAD_MESSAGES])
+    others = queries.assigned(Message.objects.visible_to(viewer).filter(thread_key__in=by_thread)).order_by("-id")
+    threads = dict(others.values_list("id", "thread_key")[:MAX_THREAD_MESSAGES])
     links = Link.objects.filter(message_id__one_of=list(threads)).select_related("contact").order_by("contact_id")
     return ((group, link.contact) for link in links for group in by_thread[threads[link.message_id]])
 

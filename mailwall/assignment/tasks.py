@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from mailwall import queue
-from mailwall.assignment import senders, services
+from mailwall.assignment import marks, senders, services
 from mailwall.assignment.models import Review
 from mailwall.team import queries as team_queries
 
@@ -21,4 +21,5 @@ def review_if_due() -> None:
 def run_review(review_id: int) -> None:
     review = Review.objects.get(pk=review_id)
     services.review_unassigned(trigger=review.trigger, review=review)
+    marks.heal()
     senders.rebuild()

@@ -14,20 +14,15 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
 
-from mailwall.assignment.models import IgnoredSender, MailKind, UnknownSender, UnknownSenderQuerySet
+from mailwall.assignment.models import IgnoredSender, MailKind, Unassigned, UnassignedQuerySet, UnknownSender
 from mailwall.email_accounts import queries as account_queries
 from mailwall.email_accounts.free_mail import FREE_MAIL_DOMAINS, domain_of, is_free_mail
-from mailwall.mailstore.models import Message, MessageQuerySet, Participant
+from mailwall.mailstore.models import Message, Participant
 from mailwall.team.models import User
 
 SUBJECTS = 3
 MAX_SENDERS_OF_DOMAIN = 200
 MAX_ROWS_COUNTED, MAX_GROUPS_COUNTED = 5_000, 999
-AUTOMATIC_OF_KIND = {
-    MailKind.PEOPLE: Q(automatic=""),
-    MailKind.NEWSLETTERS: Q(automatic__in=("list", "bulk")),
-    MailKind.AUTOMATIC: ~Q(automatic__in=("", "list", "bulk")),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +80,7 @@ class Desk:
     left_out: Collection[str]
     domains_left_out: Collection[str]
 
-    def senders(self) -> UnknownSenderQuerySet:
+    def senders(self) -> UnassignedQuerySet:
         rows = UnknownSender.objects.visible_to(self.viewer).exclude(address__one_of=self.left_out)
         return rows.exclude(domain__one_of=self.domains_left_out) if self.domains_left_out else rows
 
@@ -138,7 +133,7 @@ def count_people(viewer: User) -> Tally:
     return _counted_up_to(desk_of(viewer).senders().filter(kind=MailKind.PEOPLE), "address")
 
 
-def _counted_up_to(rows: UnknownSenderQuerySet, key: str) -> Tally:
+def _counted_up_to(rows: UnassignedQuerySet, key: str) -> Tally:
     number = rows.order_by().values(key).distinct()[: MAX_GROUPS_COUNTED + 1].count()
     return Tally(groups=min(number, MAX_GROUPS_COUNTED), is_more=number > MAX_GROUPS_COUNTED)
 
@@ -146,15 +141,16 @@ def _counted_up_to(rows: UnknownSenderQuerySet, key: str) -> Tally:
 def messages_with(viewer: User, addresses: Collection[str]) -> int:
     """How many unassigned messages the viewer would see at a contact that gets these addresses."""
     parts = Participant.objects.filter(address__address__in=addresses, role__in=("from", "to", "cc"))
-    unassigned = Message.objects.visible_to(viewer).filter(assigned=False)
-    return unassigned.filter(pk__in=parts.values("message_id")).count()
+    return Unassigned.objects.visible_to(viewer).filter(pk__in=parts.values("message_id")).count()
 
 
 def messages_of(viewer: User, group: TriageFilter, address: str = "", *, limit: int = 20) -> list[Message]:
     """The newest messages of a group: of an address, else of the filter's domain; with their accounts."""
     addresses = [address] if address else addresses_of_domain(viewer, group.domain)
-    rows = _unassigned(viewer, group.kind).filter(counterpart__in=addresses)
-    return list(rows.select_related("account").order_by("-id")[:limit])
+    marks = Unassigned.objects.visible_to(viewer).filter(kind=group.kind, counterpart__in=addresses)
+    ids = list(marks.order_by("-message").values_list("pk", flat=True)[:limit])
+    rows = Message.objects.visible_to(viewer).filter(pk__in=ids)
+    return list(rows.select_related("account").order_by("-id"))
 
 
 def addresses_of_domain(viewer: User, domain: str) -> list[str]:
@@ -203,22 +199,18 @@ def _ignored_by(viewer: User) -> Any:
     return IgnoredSender.objects.filter(Q(user=viewer) | Q(user=None))
 
 
-def _visible(viewer: User) -> UnknownSenderQuerySet:
+def _visible(viewer: User) -> UnassignedQuerySet:
     return UnknownSender.objects.visible_to(viewer).exclude(address__one_of=account_queries.own_addresses())
 
 
-def _in_groups(desk: Desk, wanted: TriageFilter) -> UnknownSenderQuerySet:
+def _in_groups(desk: Desk, wanted: TriageFilter) -> UnassignedQuerySet:
     rows = _grouped(desk.senders().filter(kind=wanted.kind), by_domain=wanted.by_domain)
     return rows.filter(domain=wanted.domain) if wanted.domain else rows
 
 
-def _grouped(rows: UnknownSenderQuerySet, *, by_domain: bool) -> UnknownSenderQuerySet:
+def _grouped(rows: UnassignedQuerySet, *, by_domain: bool) -> UnassignedQuerySet:
     """Domains where anybody gets an address make no group."""
     return rows.exclude(domain__one_of=FREE_MAIL_DOMAINS) if by_domain else rows
-
-
-def _unassigned(viewer: User, kind: str) -> MessageQuerySet:
-    return Message.objects.visible_to(viewer).filter(AUTOMATIC_OF_KIND[MailKind(kind)], assigned=False)
 
 
 def _group(wanted: TriageFilter, key: str, newest_id: int) -> Group:
@@ -227,7 +219,7 @@ def _group(wanted: TriageFilter, key: str, newest_id: int) -> Group:
     return Group(address=key, domain=domain_of(key), newest_id=newest_id)
 
 
-def _add_totals(rows: UnknownSenderQuerySet, wanted: TriageFilter, groups: Sequence[Group]) -> None:
+def _add_totals(rows: UnassignedQuerySet, wanted: TriageFilter, groups: Sequence[Group]) -> None:
     of_page = rows.filter(**{f"{wanted.key}__in": [group.key for group in groups]}).values_list(wanted.key)
     totals = of_page.annotate(total=Sum("messages"), senders=Count("address", distinct=True)).order_by()
     found = {key: (total, number) for key, total, number in totals}
@@ -260,10 +252,8 @@ def _newest_messages(viewer: User, groups: Sequence[Group], kind: str) -> dict[s
     found: dict[str, list[int]] = {group.key: [] if group.address else [group.newest_id] for group in groups}
     if not of_senders:
         return found
-    parts = [
-        _unassigned(viewer, kind).filter(counterpart=group.address).order_by("-id").values_list("counterpart", "id")
-        for group in of_senders
-    ]
+    rows = Unassigned.objects.visible_to(viewer).filter(kind=kind).order_by("-message")
+    parts = [rows.filter(counterpart=group.address).values_list("counterpart", "message_id") for group in of_senders]
     compiled = [part[:SUBJECTS].query.sql_with_params() for part in parts]
     with connection.cursor() as cursor:
         cursor.execute(

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from mailwall.assignment.queries import count_unassigned
+from mailwall.assignment import queries as assignment
 from mailwall.contacts.models import Contact
 from mailwall.dashboard import rules
 from mailwall.email_accounts import queries as accounts
@@ -18,8 +18,9 @@ from mailwall.mailstore.rules import key_before
 from mailwall.team import queries as team
 from mailwall.team.models import User
 from mailwall.team.rules import may_connect
+from mailwall.wall import pieces
 from mailwall.wall.cards import Card
-from mailwall.wall.grouping import build_cards, leading, newer_copies, note_card
+from mailwall.wall.grouping import build_cards, leading, leading_in, newer_copies, note_card
 from mailwall.wall.models import Note
 
 
@@ -44,8 +45,9 @@ class Step:
 def feed(viewer: User) -> list[Card]:
     """The newest assigned mails of the accounts with "Show emails on the Dashboard", and notes, newest first."""
     shown = EmailAccount.objects.messages_visible_to(viewer).filter(on_dashboard=True)
-    base = Message.objects.visible_to(viewer).filter(assigned=True, account__in=shown.values("pk"))
-    leads = leading(base, newer_copies(base), rules.FEED_LENGTH)
+    visible = Message.objects.visible_to(viewer).filter(account__in=shown.values("pk"))
+    base = assignment.assigned(visible)
+    leads = leading_in(pieces.by_mark(viewer, visible, assigned=True), newer_copies(base), rules.FEED_LENGTH)
     built = build_cards(viewer, leads, base)
     notes = Note.objects.select_related("author", "contact").order_by("-created_at", "-pk")[: rules.FEED_LENGTH]
     entries = [built[lead.id] for lead in leads if lead.id in built] + [note_card(note) for note in notes]
@@ -59,17 +61,17 @@ def waiting(viewer: User, now: datetime) -> list[Card]:
     Longest waiting first, of the last 30 days.
     """
     visible = Message.objects.visible_to(viewer)
-    base = visible.filter(
+    received = visible.filter(
         account__owner=viewer,
         account__removed_at__isnull=True,
         account__on_dashboard=True,
         direction=Direction.RECEIVED,
-        assigned=True,
         automatic="",
         list_id="",
         pk__gte=key_before(now - rules.WAITS_AT_MOST),
         pk__lt=key_before(now - rules.WAITS_AFTER),
     )
+    base = assignment.assigned(received)
     leads = leading(base, _later_in_thread(visible, viewer), rules.WAITING_LENGTH)
     built = build_cards(viewer, leads, base)
     return [built[lead.id] for lead in reversed(leads) if lead.id in built]
@@ -99,7 +101,7 @@ def problems(viewer: User) -> list[Problem]:
 
 def unassigned(viewer: User) -> int:
     """How many unassigned messages the viewer may see."""
-    return count_unassigned(viewer)
+    return assignment.count_unassigned(viewer)
 
 
 def checklist(viewer: User, unassigned_count: int) -> list[Step]:

@@ -1,5 +1,5 @@
-"""Who must know, in the same transaction, that mail arrived (bounces to settle, sequences to end), or that unassigned
-mail was deleted or narrowed (counts of triage).
+"""Who must know, in the same transaction, that mail arrived (bounces to settle, sequences to end), or that stored mail
+is removed, narrowed, completed or deleted (marks and counts of unassigned mail).
 
 Higher rooms register here in their AppConfig.ready(): explicit and in one direction, where a signal would be neither
 (docs/adr/0006-hooks-instead-of-signals.md).
@@ -14,11 +14,12 @@ from mailwall.errors import MailwallError
 from mailwall.team.models import User
 
 MessagesArrived = Callable[[Sequence[int], bool], None]
-UnassignedChanged = Callable[[Collection[str]], None]
+MessagesTouched = Callable[[Collection[int]], object]
 
 _listeners: list[MessagesArrived] = []
 _answer_listeners: list[MessagesArrived] = []
-_unassigned_listeners: list[UnassignedChanged] = []
+_change_listeners: list[MessagesTouched] = []
+_leave_listeners: list[MessagesTouched] = []
 
 
 def on_messages_arrived(listener: MessagesArrived) -> None:
@@ -51,17 +52,30 @@ def tell_answers_found(message_ids: Sequence[int]) -> None:
             listener(message_ids, False)
 
 
-def on_unassigned_changed(listener: UnassignedChanged) -> None:
-    """Have `listener(counterparts)` called when unassigned messages of these were deleted, or narrowed or widened."""
-    if listener not in _unassigned_listeners:
-        _unassigned_listeners.append(listener)
+def on_messages_changed(listener: MessagesTouched) -> None:
+    """Have `listener(message_ids)` called when these were removed or restored, narrowed or widened, or completed."""
+    if listener not in _change_listeners:
+        _change_listeners.append(listener)
 
 
-def tell_unassigned_changed(counterparts: Collection[str]) -> None:
+def tell_messages_changed(message_ids: Collection[int]) -> None:
     """Call every listener; to be called inside the transaction that changed the messages, after it did."""
-    if counterparts:
-        for listener in _unassigned_listeners:
-            listener(counterparts)
+    if message_ids:
+        for listener in _change_listeners:
+            listener(message_ids)
+
+
+def on_messages_leave(listener: MessagesTouched) -> None:
+    """Have `listener(message_ids)` called just before these are deleted, while all that hangs on them is there."""
+    if listener not in _leave_listeners:
+        _leave_listeners.append(listener)
+
+
+def tell_messages_leave(message_ids: Collection[int]) -> None:
+    """Call every listener; to be called inside the transaction that deletes the messages, before it does."""
+    if message_ids:
+        for listener in _leave_listeners:
+            listener(message_ids)
 
 
 #: viewer, message id, attachment ids → (attachment id, piece of its decoded bytes) from the mail server, file by file

@@ -69,7 +69,6 @@ class Message(models.Model):
     content_key = models.CharField(max_length=32)
     counterpart = models.CharField(max_length=320, blank=True, default="", db_default="")
     size_bytes = models.BigIntegerField(default=0)
-    assigned = models.BooleanField(default=False)
     on_server = models.BooleanField(default=True)
     only_owner = models.BooleanField(default=False)
     removed_at = models.DateTimeField(null=True, blank=True)
@@ -91,16 +90,10 @@ class Message(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["account", "-id"], name="message_by_account"),
-            models.Index(fields=["account", "assigned", "-id"], name="message_by_mark"),
             models.Index(fields=["direction", "-id"], name="message_by_direction"),
             models.Index(fields=["thread_key", "-id"], name="message_by_thread"),
             models.Index(fields=["dedupe_key"], name="message_by_dedupe"),
             models.Index(fields=["message_id"], name="message_by_message_id"),
-            models.Index(  # all that is counted of unassigned mail, so that its rows are not read
-                fields=["counterpart", "-id", "account", "only_owner", "automatic"],
-                name="message_unassigned",
-                condition=Q(assigned=False, removed_at__isnull=True),
-            ),
             models.Index(fields=["odd_date"], condition=Q(odd_date__isnull=False), name="message_odd_date"),
             models.Index(fields=["removed_at"], condition=Q(removed_at__isnull=False), name="message_removed"),
         ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from mailwall.email_accounts import queries as account_queries
@@ -46,6 +46,7 @@ def store_messages(account: EmailAccount, incoming: Sequence[IncomingMessage]) -
         created = {message.content_key: message for message in plan.new if message.content_key not in foreign}
         store.complete_messages(account.pk, plan.better, now)
         store.insert_details([*created.values(), *plan.better])
+        hooks.tell_messages_changed([message.id for message in plan.better])
         ids = plan.ids | foreign | {key: message.id for key, message in created.items()}
         ids |= {key: ids[other] for key, other in plan.same_as.items()}
         _refresh([(ids[message.content_key], message.incoming.direction) for message in plan.messages])
@@ -180,10 +181,8 @@ def delete_messages(message_ids: Sequence[int]) -> None:
     """Delete rows with all that hangs on them, in higher rooms too, and their search documents. No tombstones."""
     with transaction.atomic():
         search_index.delete_documents(message_ids)
-        rows = Message.objects.filter(pk__in=message_ids)
-        counterparts = _counterparts(rows)
-        rows.delete()
-        hooks.tell_unassigned_changed(counterparts)
+        hooks.tell_messages_leave(message_ids)
+        Message.objects.filter(pk__in=message_ids).delete()
 
 
 def delete_account_messages(account_id: int) -> int:
@@ -219,15 +218,9 @@ def _set_only_owner(owner: User, thread_key: str, value: bool) -> int:
 
 def _update_audited(owner: User, rows: MessageQuerySet, action: str, **values: object) -> int:
     """Update rows and write down, by account, how many they were; never which."""
-    counts = list(rows.order_by().values_list("account_id").annotate(number=Count("pk")))
-    counterparts = _counterparts(rows)
+    account_of = dict(rows.order_by().values_list("pk", "account_id"))
     changed = int(rows.update(**values))
-    hooks.tell_unassigned_changed(counterparts)
-    for account_id, number in counts:
+    hooks.tell_messages_changed(list(account_of))
+    for account_id, number in sorted(Counter(account_of.values()).items()):
         team_services.audit(owner, action, f"email_account:{account_id}", messages=number)
     return changed
-
-
-def _counterparts(rows: QuerySet[Message]) -> set[str]:
-    """Of those that are unassigned."""
-    return set(rows.filter(assigned=False).values_list("counterpart", flat=True).order_by())

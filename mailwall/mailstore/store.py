@@ -21,7 +21,7 @@ _CONTENT_COLUMNS = [
     "date", "odd_date", "subject", "snippet", "message_id", "in_reply_to", "references", "thread_key", "dedupe_key",
     "content_key", "counterpart", "size_bytes", "has_attachments", "automatic", "list_id", "incomplete", "defects",
 ]  # fmt: skip
-_COLUMNS = ["id", "account_id", "direction", "internaldate", "assigned", "on_server", "only_owner", *_CONTENT_COLUMNS]
+_COLUMNS = ["id", "account_id", "direction", "internaldate", "on_server", "only_owner", *_CONTENT_COLUMNS]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -167,7 +167,6 @@ def _row(account_id: int, message: NewMessage, now: datetime) -> tuple[object, .
         account_id,
         incoming.direction,
         incoming.internaldate,
-        False,
         True,
         message.only_owner,
         date,

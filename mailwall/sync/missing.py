@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from mailwall.assignment import queries as assignment
 from mailwall.email_accounts import connection
 from mailwall.email_accounts import errors as account_errors
 from mailwall.email_accounts.models import EmailAccount, State
@@ -46,7 +47,7 @@ class Found:
 class Verdict:
     """What became of the messages somebody looks for. asked_server: False where only the owner may ask it.
 
-    error: why the server could not tell all, in the reader's language.
+    stored: with `is_assigned`. error: why the server could not tell all, in the reader's language.
     """
 
     text: str
@@ -79,7 +80,7 @@ def explain(viewer: User, account: EmailAccount, text: str) -> Verdict:
 
 
 def _stored(viewer: User, account: EmailAccount, text: str) -> list[Message]:
-    mine = Message.objects.visible_to(viewer).filter(account=account)
+    mine = assignment.with_mark(Message.objects.visible_to(viewer).filter(account=account))
     found = mine.filter(message_id=text)
     if not found.exists():
         if "@" in text:
@@ -119,7 +120,7 @@ def _sort(
     mine = {"folder": folder, "uidvalidity": status.uidvalidity, "uid__in": [seen.uid for seen in overviews]}
     placed = dict(Placement.objects.filter(**mine).values_list("uid", "message_id"))
     entries = {entry.uid: entry for entry in LedgerEntry.objects.filter(**mine).select_related("folder")}
-    visible = Message.objects.visible_to(viewer).in_bulk(list(placed.values()))
+    visible = assignment.with_mark(Message.objects.visible_to(viewer)).in_bulk(list(placed.values()))
     known = {message.pk for message in verdict.stored}
     for seen in reversed(overviews):
         if seen.uid in placed and placed[seen.uid] in visible:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum, Value
 from django.utils import timezone
 
+from mailwall.assignment.models import Unassigned
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore.models import Message
 from mailwall.sync import folders, rules
@@ -71,23 +72,26 @@ class AccountLedger:
         return self.on_server - self.accounted
 
 
-def account_counts(account_ids: Collection[int], viewer: User | None = None) -> dict[int, Counts]:
-    """Counts of every account asked for, in one query: of what the viewer may see, or of all without one."""
-    messages = Message.objects.filter(account_id__in=account_ids)  # every message: callers choose the accounts
-    if viewer is not None:
-        messages = messages.visible_to(viewer)
-    rows = messages.order_by().values_list("account_id", "assigned")
-    found: dict[int, dict[bool, int]] = defaultdict(dict)
-    for account_id, assigned, number in rows.annotate(number=Count("id")):
-        found[account_id][assigned] = number
+def account_counts(account_ids: Collection[int], viewer: User) -> dict[int, Counts]:
+    """Counts of every account asked for, of what the viewer may see; one query, so that they are of one moment."""
+    messages = Message.objects.visible_to(viewer).filter(account_id__in=account_ids)
+    marks = Unassigned.objects.visible_to(viewer).filter(account_id__in=account_ids)
+    found: dict[str, dict[int, int]] = {"all": {}, "unassigned": {}}
+    both = _by_account(messages, "all").union(_by_account(marks, "unassigned"), all=True)
+    for account_id, what, number in both:
+        found[what][account_id] = number
     return {
         account_id: Counts(
-            downloaded=sum(found[account_id].values()),
-            assigned=found[account_id].get(True, 0),
-            unassigned=found[account_id].get(False, 0),
+            downloaded=found["all"].get(account_id, 0),
+            assigned=found["all"].get(account_id, 0) - found["unassigned"].get(account_id, 0),
+            unassigned=found["unassigned"].get(account_id, 0),
         )
         for account_id in account_ids
     }
+
+
+def _by_account(rows: QuerySet[Any], what: str) -> QuerySet[Any, Any]:
+    return rows.order_by().values_list("account_id", Value(what)).annotate(number=Count("pk"))
 
 
 def progress_of(account_ids: Collection[int]) -> dict[int, Progress]:

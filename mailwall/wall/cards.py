@@ -66,6 +66,10 @@ class MessageCard:
         return str(self.message.pk)
 
     @property
+    def is_assigned(self) -> bool:
+        return bool(self.contacts)
+
+    @property
     def is_sent(self) -> bool:
         return self.message.direction == "sent"
 

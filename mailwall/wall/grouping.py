@@ -7,7 +7,7 @@ dropped afterwards and every page is full.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,6 +38,16 @@ def leading(rows: MessageQuerySet, newer: MessageQuerySet, limit: int) -> list[L
     """The newest of `rows` for which `newer`, correlated with OuterRef, finds nothing."""
     values = rows.filter(~Exists(newer)).order_by("-pk").values_list("pk", "dedupe_key", "thread_key", "internaldate")
     return [Lead(*row) for row in values[:limit]]
+
+
+def leading_in(pieces: Iterable[MessageQuerySet], newer: MessageQuerySet, limit: int) -> list[Lead]:
+    """As `leading`, of pieces that follow each other; no more of them are read than it takes."""
+    found: list[Lead] = []
+    for rows in pieces:
+        found += leading(rows, newer, limit - len(found))
+        if len(found) >= limit:
+            break
+    return found
 
 
 def newer_copies(base: MessageQuerySet) -> MessageQuerySet:

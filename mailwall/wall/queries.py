@@ -10,25 +10,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q
 from django.http import Http404
 
+from mailwall.assignment import queries as assignment
 from mailwall.assignment.models import Link
 from mailwall.contacts.models import Contact
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore.models import Direction, Message, MessageBody, MessageQuerySet
 from mailwall.mailstore.rules import key_before
 from mailwall.team.models import User
-from mailwall.wall import cards, search
+from mailwall.wall import cards, pieces, search
 from mailwall.wall.cards import Card, MessageCard
-from mailwall.wall.grouping import Lead, build_cards, leading, newer_copies, note_card, post_card
+from mailwall.wall.grouping import Lead, build_cards, leading, leading_in, newer_copies, note_card, post_card
 from mailwall.wall.models import Note, Post
 from mailwall.wall.rules import SearchQuery
 
 POST_RANK, NOTE_RANK, EMAIL_RANK = -1, 0, 1
 MAX_COUNTED = 1_000
 MAX_THREAD = 100
-FIRST_LINKS = 200  # messages of a wall that its first page looks at
 _CROWD = timedelta(minutes=1)  # messages of a crowded second have ids of the next ones
 
 
@@ -119,29 +119,15 @@ def on_wall(viewer: User, contact_ids: Sequence[int], query: SearchQuery | None 
 def _leads_on_wall(
     viewer: User, contact_ids: Sequence[int], query: SearchQuery | None, before: Position | None, limit: int
 ) -> list[tuple[Position, Card | Lead]]:
-    links = Link.objects.filter(contact__in=contact_ids).order_by("-message").values_list("message_id", flat=True)
-    if before is not None:
-        links = links.filter(message__lt=before.id if before.rank == EMAIL_RANK else before.second << 20)
+    links = pieces.Side(Link.objects.filter(contact__in=contact_ids).distinct(), "message_id")
+    below = None if before is None else before.id if before.rank == EMAIL_RANK else before.second << 20
+    visible = Message.objects.visible_to(viewer)
+    rows = (
+        search.narrow(visible.filter(pk__one_of=ids), viewer, query) for ids in pieces.ids_in_pieces(links, below=below)
+    )
     newer = on_wall(viewer, contact_ids, query).filter(thread_key=OuterRef("thread_key"), pk__gt=OuterRef("pk"))
-    found: list[Lead] = []
-    # driven from the links, some at a time: a wall is small, the store is large, and PostgreSQL would walk the store
-    for ids in _in_growing_pieces(links.distinct()):
-        rows = search.narrow(Message.objects.visible_to(viewer).filter(pk__one_of=ids), viewer, query)
-        found += leading(rows, newer, limit - len(found))
-        if len(found) >= limit:
-            break
-    return [(Position(second=lead.id >> 20, rank=EMAIL_RANK, id=lead.id), lead) for lead in found]
-
-
-def _in_growing_pieces(links: QuerySet[Link, int]) -> Iterator[list[int]]:
-    """Ids of messages, newest first; ever more at a time, for a viewer who sees few of them."""
-    size, ids = FIRST_LINKS, list(links[:FIRST_LINKS])
-    while ids:
-        yield ids
-        if len(ids) < size:
-            return
-        size *= 8
-        ids = list(links.filter(message__lt=ids[-1])[:size])
+    leads = leading_in(rows, newer, limit)
+    return [(Position(second=lead.id >> 20, rank=EMAIL_RANK, id=lead.id), lead) for lead in leads]
 
 
 def _notes_on_wall(
@@ -195,11 +181,16 @@ def notes_after(position: Position) -> Q:
 
 def filtered(viewer: User, wanted: MailFilter) -> MessageQuerySet:
     """The messages of a list, before grouping and paging."""
+    rows = _filtered_but_for_mark(viewer, wanted)
+    if wanted.assigned is None:
+        return rows
+    return assignment.assigned(rows) if wanted.assigned else assignment.unassigned(rows)
+
+
+def _filtered_but_for_mark(viewer: User, wanted: MailFilter) -> MessageQuerySet:
     rows = Message.objects.visible_to(viewer)
     if wanted.direction:
         rows = rows.filter(direction=wanted.direction)
-    if wanted.assigned is not None:
-        rows = rows.filter(assigned=wanted.assigned)
     if wanted.account_id is not None:
         rows = rows.filter(account=wanted.account_id)
     if wanted.contact_id is not None:
@@ -213,11 +204,26 @@ def filtered(viewer: User, wanted: MailFilter) -> MessageQuerySet:
     return search.narrow(rows, viewer, wanted.query)
 
 
+def _in_pieces(
+    viewer: User, wanted: MailFilter, before: int | None = None, first: int = pieces.FIRST
+) -> Iterator[MessageQuerySet]:
+    """The messages of `filtered` with ids below `before`: all at once, in pieces where the mark counts."""
+    rows = _filtered_but_for_mark(viewer, wanted)
+    if wanted.assigned is None:
+        yield rows if before is None else rows.filter(pk__lt=before)
+        return
+    ends = [before, None if wanted.until is None else key_before(wanted.until + _CROWD)]
+    below = min((end for end in ends if end is not None), default=None)
+    yield from pieces.by_mark(viewer, rows, assigned=wanted.assigned, below=below, first=first)
+
+
 def messages_page(viewer: User, wanted: MailFilter, *, before: int | None, limit: int) -> MessagePage:
     """Messages one by one, as each account has them, newest first, with ids below `before`."""
-    rows = filtered(viewer, wanted)
-    rows = rows.filter(pk__lt=before) if before is not None else rows
-    ids = list(rows.order_by("-pk").values_list("pk", flat=True)[: limit + 1])
+    ids: list[int] = []
+    for rows in _in_pieces(viewer, wanted, before):
+        ids += rows.order_by("-pk").values_list("pk", flat=True)[: limit + 1 - len(ids)]
+        if len(ids) > limit:
+            break
     found = cards.message_cards(viewer, ids[:limit])
     return MessagePage(
         cards=[found[pk] for pk in ids[:limit] if pk in found], next=ids[limit - 1] if len(ids) > limit else None
@@ -239,8 +245,7 @@ def _mail_leads(viewer: User, wanted: MailFilter, base: MessageQuerySet, before:
         ids = search.find_messages(viewer, wanted.query, within=filtered(viewer, narrower), before=before, limit=limit)
         rows = Message.objects.visible_to(viewer).filter(pk__in=ids).order_by("-pk")
         return [Lead(*row) for row in rows.values_list("pk", "dedupe_key", "thread_key", "internaldate")]
-    rows = base.filter(pk__lt=before) if before is not None else base
-    return leading(rows, newer_copies(base), limit)
+    return leading_in(_in_pieces(viewer, wanted, before), newer_copies(base), limit)
 
 
 def tab_counts(viewer: User, wanted: MailFilter) -> dict[str, int]:
@@ -251,13 +256,18 @@ def tab_counts(viewer: User, wanted: MailFilter) -> dict[str, int]:
         "sent": MailFilter(account_id=wanted.account_id, direction=Direction.SENT),
         "unassigned": MailFilter(account_id=wanted.account_id, assigned=False),
     }
-    counts = {}
-    for name, tab in tabs.items():
-        base = filtered(viewer, tab)
+    return {name: _count(viewer, tab) for name, tab in tabs.items()}
+
+
+def _count(viewer: User, wanted: MailFilter) -> int:
+    newer, number = newer_copies(filtered(viewer, wanted)), 0
+    for rows in _in_pieces(viewer, wanted, first=MAX_COUNTED):
         # ordered, so that SQLite counts along the index that begins with what the tab asks for
-        leads = base.filter(~Exists(newer_copies(base))).order_by("-pk")
-        counts[name] = leads.values("pk")[:MAX_COUNTED].count()
-    return counts
+        leads = rows.filter(~Exists(newer)).order_by("-pk")
+        number += leads.values("pk")[: MAX_COUNTED - number].count()
+        if number >= MAX_COUNTED:
+            break
+    return number
 
 
 def has_account(viewer: User) -> bool:

@@ -150,7 +150,7 @@ def message_fields(card: MessageCard) -> dict[str, Any]:
             for attachment in card.attachments
         ],
         "contacts": _contacts(card.contacts),
-        "assigned": message.assigned,
+        "assigned": card.is_assigned,
         "on_server": message.on_server,
         "visible_to": [seer.id for seer in card.seers],
         "defects": message.defects,

@@ -10,8 +10,9 @@ from django.core.management import call_command
 
 from mailwall.assignment import tasks
 from mailwall.assignment.models import Review
+from tests.assignment.arrivals import arrive
 from tests.cast import make_account, make_contact
-from tests.mailstore.makers import incoming, put, put_one
+from tests.mailstore.makers import incoming, put_one
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,7 @@ def test_what_the_caller_cannot_see_is_not_there(cast, api):
 
 
 def test_a_review_says_how_many_it_reviewed_and_assigned(cast, api):
-    put(make_account(cast.alice), incoming(), incoming("x@y.example"))
+    arrive(make_account(cast.alice), incoming(), incoming("x@y.example"))
     make_contact("Jan", "jan@nowak.example")
     assert api(cast.charlie).post("/unassigned/review").json() == {"reviewed": 0, "assigned": 0}
     assert api(cast.erin).post("/unassigned/review").json() == {"reviewed": 2, "assigned": 1}
@@ -49,7 +50,7 @@ def test_a_review_says_how_many_it_reviewed_and_assigned(cast, api):
 
 
 def test_the_command_reviews_now(cast):
-    put(make_account(cast.alice), incoming(), incoming("x@y.example"))
+    arrive(make_account(cast.alice), incoming(), incoming("x@y.example"))
     make_contact("Jan", "jan@nowak.example")
     out = StringIO()
     call_command("review", "--json", stdout=out)
@@ -60,7 +61,7 @@ def test_the_command_reviews_now(cast):
 
 
 def test_the_task_of_a_claimed_review_runs_it(cast):
-    put(make_account(cast.alice), incoming())
+    arrive(make_account(cast.alice), incoming())
     make_contact("Jan", "jan@nowak.example")
     tasks.review_if_due()
     review = Review.objects.get()

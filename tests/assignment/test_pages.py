@@ -8,15 +8,14 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from mailwall.assignment import services
 from mailwall.assignment.models import IgnoredSender, Link
 from mailwall.contacts import services as contacts
 from mailwall.contacts.models import Contact, ContactAddress
 from mailwall.contacts.rules import ContactInput
-from mailwall.mailstore.models import Message
 from mailwall.wall import services as wall
+from tests.assignment.arrivals import arrive, is_assigned
 from tests.cast import make_account, make_contact
-from tests.mailstore.makers import incoming, put
+from tests.mailstore.makers import incoming
 
 pytestmark = pytest.mark.django_db
 JAN, EWA = "jan@nowak.example", "ewa@kwiat.example"
@@ -25,12 +24,6 @@ JAN, EWA = "jan@nowak.example", "ewa@kwiat.example"
 @pytest.fixture
 def account(cast):
     return make_account(cast.alice, visibility="everyone")
-
-
-def arrive(account, *mails) -> list[Message]:
-    rows = put(account, *mails)
-    services.assign_messages([row.pk for row in rows])
-    return rows
 
 
 class Browser:
@@ -103,8 +96,7 @@ def test_nobody_sees_senders_of_mail_they_may_not_see(cast):
         other.do("/triage/new-contacts/", address=JAN)
         other.do("/triage/ignore/", address=JAN, domain="nowak.example")
         other.do("/triage/review/")
-    row.refresh_from_db()
-    assert not row.assigned and not IgnoredSender.objects.exists() and Contact.objects.count() == 1
+    assert not is_assigned(row) and not IgnoredSender.objects.exists() and Contact.objects.count() == 1
 
 
 def test_the_signed_out_see_nothing(account):
@@ -130,7 +122,7 @@ def test_a_new_contact_takes_all_mail_of_its_sender_and_can_be_undone(alice, acc
     assert jan.company == company and Link.objects.filter(contact=jan).count() == 3
     assert "Undone." in alice.undo(done)
     assert not Contact.objects.filter(name="Jan Nowy").exists()
-    assert not Message.objects.filter(pk__in=[row.pk for row in rows], assigned=True).exists()
+    assert not any(is_assigned(row) for row in rows)
 
 
 def test_a_company_made_along_is_undone_along(alice, account):
@@ -182,10 +174,10 @@ def test_assigning_gives_the_contact_the_address_so_that_later_mail_comes_too(ca
     done = alice.do(f"/triage/assign/{maria.pk}/", address="maria.k@gmail.com")
     assert "1 message is now in the history of Maria Kowal." in unescape(done.content.decode())
     [later] = arrive(account, incoming("maria.k@gmail.com"))
-    assert Message.objects.get(pk=later.pk).assigned
+    assert is_assigned(later)
     alice.undo(done)
     assert [row.address for row in ContactAddress.objects.all()] == ["maria@kowal.example"]
-    assert not Message.objects.filter(assigned=True).exists()
+    assert not Link.objects.exists() and not is_assigned(later)
 
 
 def test_a_contact_of_somebody_else_gets_the_messages_by_hand(cast, alice, account):

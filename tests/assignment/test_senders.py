@@ -11,8 +11,9 @@ from mailwall.contacts.rules import ContactInput
 from mailwall.mailstore import services as mailstore
 from mailwall.mailstore.models import Message
 from mailwall.team.models import User
+from tests.assignment.arrivals import arrive
 from tests.cast import make_account
-from tests.mailstore.makers import incoming, put
+from tests.mailstore.makers import incoming
 
 pytestmark = pytest.mark.django_db
 JAN, EWA = "jan@nowak.example", "ewa@kwiat.example"
@@ -21,12 +22,6 @@ JAN, EWA = "jan@nowak.example", "ewa@kwiat.example"
 @pytest.fixture
 def account(cast):
     return make_account(cast.alice, visibility="everyone")
-
-
-def arrive(account, *mails) -> list[Message]:
-    rows = put(account, *mails)
-    services.assign_messages([row.pk for row in rows])
-    return rows
 
 
 def counted() -> dict[tuple[str, str, bool], int]:

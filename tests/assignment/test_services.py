@@ -11,13 +11,14 @@ from hypothesis.extra.django import TestCase
 
 from mailwall.assignment import queries, services
 from mailwall.assignment.errors import AssignmentTargetNotFound
-from mailwall.assignment.models import Link, LinkBan, Review
+from mailwall.assignment.models import Link, LinkBan, Review, Unassigned
 from mailwall.contacts import services as contacts
 from mailwall.contacts.models import ContactAddress
 from mailwall.contacts.rules import ContactInput
 from mailwall.email_accounts import queries as account_queries
 from mailwall.mailstore.models import Message
 from mailwall.team import queries as team_queries
+from tests.assignment.arrivals import arrive, is_assigned
 from tests.cast import make_account, make_contact, make_user
 from tests.mailstore.makers import incoming, put, put_one
 
@@ -30,9 +31,8 @@ def account(cast):
 
 
 def reasons(message: Message) -> dict[str, set[tuple[str, str]]]:
-    message.refresh_from_db()
     found = queries.contacts_of([message.pk])[message.pk]
-    assert message.assigned == bool(found), "the mark says whether there is a contact"
+    assert is_assigned(message) == bool(found), "the mark says whether there is a contact"
     return {contact.name: {(because.field, because.address) for because in contact.because} for contact in found}
 
 
@@ -190,7 +190,7 @@ def test_nobody_assigns_what_they_cannot_see(cast):
 
 
 def test_a_review_finds_what_was_missed_and_counts_what_was_unassigned_before(account):
-    put(account, *(incoming(f"p{number}@x.example") for number in range(5)))
+    arrive(account, *(incoming(f"p{number}@x.example") for number in range(5)))
     make_contact("One", "p1@x.example")  # a row without the hook
     make_contact("Two", "p2@x.example", "alice@ours.example")
     review = services.review_unassigned(trigger="manual")
@@ -202,8 +202,8 @@ def test_a_review_finds_what_was_missed_and_counts_what_was_unassigned_before(ac
 
 def test_a_review_by_hand_covers_all_for_an_admin_and_own_accounts_for_others(cast, account):
     other = make_account(cast.charlie)
-    put(account, incoming("p1@x.example"), incoming("q@x.example"))
-    put(other, incoming("p1@x.example"))
+    arrive(account, incoming("p1@x.example"), incoming("q@x.example"))
+    arrive(other, incoming("p1@x.example"))
     make_contact("One", "p1@x.example")
     reviews = [services.review_by_hand(viewer) for viewer in (cast.bob, cast.alice, cast.erin)]
     assert [(review.reviewed, review.assigned) for review in reviews] == [(0, 0), (2, 1), (2, 1)]
@@ -284,8 +284,8 @@ class MatchingFollowsTheDefinition(TestCase):
         links = set(Link.objects.values_list("message_id", "contact_id", "field", "address"))
         wanted = self.by_definition(bans) | {(*pair, "hand", "") for pair in hands}
         assert links == wanted
-        marked = set(Message.objects.filter(assigned=True).values_list("pk", flat=True))
-        assert marked == {link[0] for link in wanted}
+        unassigned = set(Unassigned.objects.values_list("pk", flat=True))
+        assert unassigned == {message.pk for message in self.messages} - {link[0] for link in wanted}
 
     def change_contact(self, place, addresses):
         taken = ContactAddress.objects.exclude(contact=self.contacts.get(place, 0)).values_list("address", flat=True)

@@ -6,11 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from mailwall.assignment import services, sorting, suggestions, triage
+from mailwall.assignment import sorting, suggestions, triage
 from mailwall.assignment.triage import Tally, TriageFilter
-from mailwall.mailstore.models import Message
+from tests.assignment.arrivals import arrive, is_assigned
 from tests.cast import make_account, make_contact
-from tests.mailstore.makers import incoming, put
+from tests.mailstore.makers import incoming
 
 pytestmark = pytest.mark.django_db
 JAN, EWA = "jan@nowak.example", "ewa@kwiat.example"
@@ -19,12 +19,6 @@ JAN, EWA = "jan@nowak.example", "ewa@kwiat.example"
 @pytest.fixture
 def account(cast):
     return make_account(cast.alice, visibility="everyone")
-
-
-def arrive(account, *mails) -> list[Message]:
-    rows = put(account, *mails)
-    services.assign_messages([row.pk for row in rows])
-    return rows
 
 
 def groups(viewer, **wanted) -> list[triage.Group]:
@@ -172,8 +166,7 @@ def test_reply_to_and_the_conversation_suggest_and_never_link(cast, account):
     [answer] = arrive(account, incoming(EWA, reply_to=[JAN], in_reply_to="one@x.example"))
     assert asked.thread_key == answer.thread_key
     assert reasons(cast.alice, EWA) == {"Jan": ["reply_to", "thread"]}
-    answer.refresh_from_db()
-    assert not answer.assigned
+    assert not is_assigned(answer)
 
 
 def test_a_conversation_that_the_viewer_may_not_see_suggests_nothing(cast, account):

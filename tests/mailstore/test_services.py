@@ -48,12 +48,7 @@ def test_a_mail_is_stored_with_all_that_hangs_on_it(account):
     ]
     assert (message.body.text, message.body.html) == ("A line.", "<p>A line.")
     assert [(a.filename, a.size_bytes, a.inline) for a in message.attachments.all()] == [("Płan.pdf", 1000, False)]
-    assert (message.subject, message.snippet, message.has_attachments, message.assigned) == (
-        "Hello",
-        "A line.",
-        True,
-        False,
-    )
+    assert (message.subject, message.snippet, message.has_attachments) == ("Hello", "A line.", True)
     assert (message.references, message.in_reply_to, message.defects) == (["a@x", "b@x"], "b@x", ["odd"])
     assert (message.list_id, message.automatic, message.size_bytes) == ("news.example", "list", 1234)
     assert message.internaldate == mail.internaldate == message.date

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 ASK = """
 import json
+from mailwall.assignment.models import Unassigned
 from mailwall.contacts.models import Contact
 from mailwall.email_accounts.connection import imap_settings
 from mailwall.email_accounts.models import EmailAccount
@@ -38,7 +39,28 @@ print(json.dumps({
     "cursor": list(Folder.objects.values_list("uidvalidity", "high_uid", "import_done")),
     "outgoing": [Outgoing.objects.get().state, "Good morning" in bytes(OutgoingContent.objects.get().raw).decode()],
     "assigned": Message.objects.filter(links__isnull=False).distinct().count(),
+    "unassigned": Unassigned.objects.count(),
 }))
+"""
+MARKS = """
+import json
+from mailwall.assignment import marks, senders
+from mailwall.assignment.models import Unassigned, UnknownSender
+def rows(table, *names): return sorted(map(list, table.objects.values_list(*names)))
+def all(): return [rows(Unassigned, "pk", "account", "counterpart", "only_owner", "kind"),
+                   rows(UnknownSender, "account", "address", "only_owner", "kind", "messages", "newest_id")]
+found = all()
+marks.heal()
+senders.rebuild()
+print(json.dumps([found, found == all()]))
+"""
+
+WRONG = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SELECT count(*) FROM mailstore_message "
+                   "WHERE assigned <> (id IN (SELECT message_id FROM assignment_link))")
+    print(cursor.fetchone()[0])
 """
 
 
@@ -64,5 +86,16 @@ def test_the_first_schema_with_data_comes_up_to_date_and_is_of_use(upgraded: Ins
         "cursor": [[7, 20, True]],
         "outgoing": ["held", True],
         "assigned": 14,
+        "unassigned": 7,
     }
     assert "✔ migrations" in upgraded.run("doctor", "--no-network").stdout  # its account is long overdue
+
+
+def test_marks_of_messages_come_from_the_links_and_find_the_way_back(upgraded: Installation):
+    found, is_right = json.loads(upgraded.python(MARKS))
+    assert is_right, "nothing to heal, nothing to count anew"
+    assert len(found[0]) == 7
+    upgraded.ok("migrate", "assignment", "0003")
+    assert upgraded.python(WRONG).strip() == "0"
+    upgraded.ok("migrate")
+    assert json.loads(upgraded.python(MARKS)) == [found, True]

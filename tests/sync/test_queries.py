@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from mailwall.assignment import services as assignment
+from mailwall.assignment.models import Link
+from mailwall.mailstore import services as mailstore
 from mailwall.mailstore.models import Message
 from mailwall.sync import queries
 from mailwall.sync.models import Folder, LedgerEntry
-from tests.cast import make_account, make_raw, store
+from tests.cast import make_account, make_contact, make_raw, store
 from tests.sync.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -16,22 +19,23 @@ pytestmark = pytest.mark.django_db
 def test_counts_are_of_messages_and_of_what_the_viewer_may_see(cast):
     account, empty = make_account(cast.alice), make_account(cast.alice)
     for number in range(3):
-        store(account, make_raw("ewa@kwiat.example", account.address, f"Mail {number}"))
-    first = Message.objects.order_by("pk").first()
-    Message.objects.filter(pk=first.pk).update(assigned=True, only_owner=True)
+        sender = "jan@nowak.example" if number else "ewa@kwiat.example"
+        store(account, make_raw(sender, account.address, f"Mail {number}"))
+    make_contact("Ewa", "ewa@kwiat.example")
+    assignment.assign_messages(list(Message.objects.values_list("pk", flat=True)))
+    mailstore.narrow_thread(cast.alice, Link.objects.get().message.thread_key)
     wanted = [account.pk, empty.pk]
-    assert queries.account_counts(wanted) == {
+    assert queries.account_counts(wanted, cast.alice) == {
         account.pk: queries.Counts(downloaded=3, assigned=1, unassigned=2),
         empty.pk: queries.Counts(),
     }
-    assert queries.account_counts(wanted, cast.alice)[account.pk].downloaded == 3
     assert queries.account_counts(wanted, cast.bob)[account.pk] == queries.Counts(downloaded=2, unassigned=2)
 
 
 def test_counts_of_many_accounts_take_one_query(cast, django_assert_num_queries):
     accounts = [make_account(cast.alice).pk for _ in range(5)]
     with django_assert_num_queries(1):
-        queries.account_counts(accounts)
+        queries.account_counts(accounts, cast.alice)
 
 
 def test_progress_is_in_messages_over_all_folders(cast):

@@ -7,7 +7,7 @@ import itertools
 import pytest
 from django.test import Client
 
-from mailwall.assignment import senders
+from mailwall.assignment import marks
 from tests.cast import Cast, make_account, make_contact
 from tests.wall.seed import deliver
 
@@ -39,7 +39,7 @@ def hidden_mail(cast: Cast, visibility: str, only_owner: bool):
     mail = deliver(account, f"{TOKEN} <ewa@kwiat.example>", "alice@ours.example", TOKEN, TOKEN, days_ago=2, **options)
     lost = deliver(account, f"{TOKEN} <who@else.example>", "alice@ours.example", TOKEN, TOKEN, days_ago=2, **options)
     type(mail).objects.filter(pk__in=[mail.pk, lost.pk]).update(only_owner=only_owner)
-    senders.refresh([lost.counterpart])
+    marks.settle([mail.pk, lost.pk])
     return contact, account, mail, lost
 
 
