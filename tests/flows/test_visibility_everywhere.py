@@ -26,7 +26,9 @@ MINE = {
     "task_id", "template_id", "ignored_id", "rule_id", "folder_id", "entry_id", "token_id",
 }  # fmt: skip
 HIDDEN_FROM = {"charlie": (OWNER, NARROWED, MANAGERS), "erin": (OWNER, NARROWED, MANAGERS), "bob": (OWNER, NARROWED)}
-VARYING = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Za-z0-9]{64}|[\d.,]+\s[MGT]B free")
+VARYING = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Za-z0-9]{64}|[\d.,]+\s[MGT]B free"
+)
 NOTHING_THERE = ("discard/", "restore/")  # deeds that may be done twice: nothing there, nothing done
 SUMS = (
     "/settings/system/",
