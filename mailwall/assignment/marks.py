@@ -53,13 +53,27 @@ def settle(message_ids: Collection[int]) -> int:
     return len(gone)
 
 
+def lift(message_ids: Collection[int]) -> int:
+    """As settle, of messages that the caller has just linked, every one: nothing has to be looked up."""
+    if not message_ids:
+        return 0
+    with transaction.atomic():
+        _lock(message_ids)
+        return _drop(message_ids)
+
+
 def drop(message_ids: Collection[int]) -> None:
     """Take the marks of messages that are about to be deleted, and count their senders anew; in that transaction."""
+    _drop(message_ids)
+
+
+def _drop(message_ids: Collection[int]) -> int:
     gone = _changed(
         f"DELETE FROM assignment_unassigned WHERE {sql.one_of('message_id')} RETURNING counterpart",  # noqa: S608
         message_ids,
     )
     senders.refresh(gone)
+    return len(gone)
 
 
 def heal() -> None:

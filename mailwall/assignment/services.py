@@ -126,7 +126,7 @@ def _link_missing(account_ids: Collection[int] | None) -> int:
     assigned = 0
     for low, high in matching.address_ranges(REVIEW_BATCH):
         with transaction.atomic():
-            assigned += marks.settle(matching.link_missing(low, high, account_ids))
+            assigned += marks.lift(matching.link_missing(low, high, account_ids))
     return assigned
 
 
