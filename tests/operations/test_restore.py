@@ -165,6 +165,7 @@ def test_a_backup_of_an_older_mailwall_is_brought_up_to_date(on_sqlite, tmp_path
     on_sqlite.ok("migrate")
     on_sqlite.ok("migrate", "sequences", "zero")
     on_sqlite.ok("migrate", "sending", "0001")
+    on_sqlite.ok("migrate", "assignment", "0003")  # messages have the column of their mark again
     older = "\n".join(
         [
             "from pathlib import Path",
