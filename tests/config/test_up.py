@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def product():
-    product = Product()
+    product = Product(fresh=True)
     yield product
     product.remove()
 

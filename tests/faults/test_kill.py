@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig import mails
+from tests.rig import mails, migrated
 from tests.rig.fixtures import Mailbox
 from tests.rig.proxy import Proxy
 from tests.sync.conftest import ago
@@ -70,7 +70,7 @@ def kill_at_random(mailbox: Mailbox, folder: Path, *, kills: int) -> None:
         return done.stdout
 
     rng = random.Random(14)
-    python("-m", "mailwall.config", "migrate")
+    migrated.put_into(folder)
     with Proxy(mailbox.dovecot.port, delay_seconds=0.005) as proxy:
         python("-c", SETUP, mailbox.address, mailbox.dovecot.password, str(proxy.port))
         told = []

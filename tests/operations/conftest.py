@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rig import migrated
 from tests.rig.postgres import Postgres
 from tests.rig.product import ROOT
 
@@ -71,7 +72,10 @@ class Installation:
         return self.ok("shell", "-v", "0", "-c", code)
 
     def seed(self) -> None:
-        self.ok("migrate")
+        if self.env:
+            self.ok("migrate")
+        else:
+            migrated.put_into(self.data)
         self.python(SEED)
 
     def digest(self) -> dict[str, str]:

@@ -18,15 +18,19 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.rig import migrated
+
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery staple"
 
 
 class Product:
-    """Starts on construction; `stop()` ends it. `log` is what it printed."""
+    """Starts on construction; `stop()` ends it. `log` is what it printed. fresh: without a database, as at first."""
 
-    def __init__(self, **env: str) -> None:
+    def __init__(self, *, fresh: bool = False, **env: str) -> None:
         self.data = Path(tempfile.mkdtemp(prefix="mailwall-product-"))
+        if not fresh and "MAILWALL_DATABASE_URL" not in env:
+            migrated.put_into(self.data)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rig import migrated
 from tests.rig.proxy import Proxy
 from tests.rig.smtp_sink import SmtpSink
 
@@ -59,7 +60,7 @@ def test_kill_at_any_moment_sends_nothing_twice_and_loses_nothing(smtp_sink: Smt
         )
         return done.stdout
 
-    python("-m", "mailwall.config", "migrate")
+    migrated.put_into(tmp_path)
     with Proxy(smtp_sink.port, delay_seconds=0.015) as line:
         python("-c", SETUP, str(line.port), str(MAILS))
         moments = random.Random(5)
