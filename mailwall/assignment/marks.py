@@ -59,15 +59,14 @@ def lift(message_ids: Collection[int]) -> int:
         return 0
     with transaction.atomic():
         _lock(message_ids)
-        return _drop(message_ids)
+        return drop(message_ids)
 
 
-def drop(message_ids: Collection[int]) -> None:
-    """Take the marks of messages that are about to be deleted, and count their senders anew; in that transaction."""
-    _drop(message_ids)
+def drop(message_ids: Collection[int]) -> int:
+    """Take the marks of messages that are about to be deleted, and count their senders anew; in that transaction.
 
-
-def _drop(message_ids: Collection[int]) -> int:
+    Gives how many had one.
+    """
     gone = _changed(
         f"DELETE FROM assignment_unassigned WHERE {sql.one_of('message_id')} RETURNING counterpart",  # noqa: S608
         message_ids,

@@ -26,7 +26,7 @@ from mailwall.wall.models import Note
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """An account that needs somebody; `account` with its owner. message: what went wrong, '' when nobody was told."""
+    """An account that needs somebody; `account` with its owner. message: what went wrong, '' if unknown."""
 
     account: EmailAccount
     code: str

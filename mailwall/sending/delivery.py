@@ -106,7 +106,7 @@ class _Line:
 class _Fence:
     """What is written before the content of a mail is said: that it begins, and that the one before it was sent.
 
-    Both are one commit, so a mail costs the database one; it runs while the server answers to MAIL, RCPT and DATA.
+    Both are one commit, so a mail costs the database one; it runs while the server comes to MAIL, RCPT and DATA.
     """
 
     def __init__(self) -> None:

@@ -59,7 +59,6 @@ def list_mail(request: SignedIn) -> HttpResponse:
         query=rules.parse_query(q) if q else None,
     )
     page = queries.mail_page(request.user, wanted, before=before, limit=PAGE_LENGTH)
-    accounts = queries.accounts_with_messages(request.user)
     here = {"tab": "" if tab == "all" else tab, "account": account_id or "", "q": q}
     context = {
         "cards": page.cards,
@@ -67,8 +66,8 @@ def list_mail(request: SignedIn) -> HttpResponse:
         "tab": tab,
         "q": q,
         "account_id": account_id,
-        "accounts": accounts,
-        "has_account": any(each.owner_id == request.user.pk and each.removed_at is None for each in accounts),
+        "accounts": queries.accounts_with_messages(request.user),
+        "has_account": queries.has_account(request.user),
         "is_filtered": bool(q or account_id or tab != "all"),
         "first_url": _mail_url(here) if before is not None else "",
         "next_url": _mail_url({**here, "before": encode_cursor(page.next)}) if page.next is not None else "",
