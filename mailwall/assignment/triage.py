@@ -5,7 +5,6 @@ Addresses of our own are left out, as no contact gets mail by them. What one ign
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +21,8 @@ from mailwall.team.models import User
 
 SUBJECTS = 3
 MAX_SENDERS_OF_DOMAIN = 200
-MAX_ROWS_COUNTED, MAX_GROUPS_COUNTED = 5_000, 999
+MAX_ROWS_COUNTED, MAX_GROUPS_COUNTED = 2_000, 999
+_EACH = "\0each"  # where the address of each group comes in; no address holds a NUL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,15 +117,14 @@ def tallies(desk: Desk, *, by_domain: bool = False) -> dict[str, Tally]:
     """What stands on each tab: exact up to MAX_ROWS_COUNTED, beyond that up to MAX_GROUPS_COUNTED groups."""
     key = "domain" if by_domain else "address"
     rows = _grouped(desk.senders(), by_domain=by_domain).order_by()
-    read = list(rows.values_list("kind", key, "messages")[: MAX_ROWS_COUNTED + 1])
-    if len(read) > MAX_ROWS_COUNTED:
+    counts: dict[str, Any] = {"rows": Count("pk")}
+    for kind in MailKind.values:
+        counts[f"groups_{kind}"] = Count(key, distinct=True, filter=Q(kind=kind))
+        counts[f"messages_{kind}"] = Sum("messages", filter=Q(kind=kind), default=0)
+    found = rows[: MAX_ROWS_COUNTED + 1].aggregate(**counts)
+    if found["rows"] > MAX_ROWS_COUNTED:
         return {kind: _counted_up_to(rows.filter(kind=kind), key) for kind in MailKind.values}
-    keys: dict[str, set[str]] = defaultdict(set)
-    messages: Counter[str] = Counter()
-    for kind, of_group, number in read:
-        keys[kind].add(of_group)
-        messages[kind] += number
-    return {kind: Tally(groups=len(keys[kind]), messages=messages[kind]) for kind in MailKind.values}
+    return {kind: Tally(groups=found[f"groups_{kind}"], messages=found[f"messages_{kind}"]) for kind in MailKind.values}
 
 
 def count_people(viewer: User) -> Tally:
@@ -252,13 +251,12 @@ def _newest_messages(viewer: User, groups: Sequence[Group], kind: str) -> dict[s
     found: dict[str, list[int]] = {group.key: [] if group.address else [group.newest_id] for group in groups}
     if not of_senders:
         return found
-    rows = Unassigned.objects.visible_to(viewer).filter(kind=kind).order_by("-message")
-    parts = [rows.filter(counterpart=group.address).values_list("counterpart", "message_id") for group in of_senders]
-    compiled = [part[:SUBJECTS].query.sql_with_params() for part in parts]
+    rows = Unassigned.objects.visible_to(viewer).filter(kind=kind, counterpart=_EACH).order_by("-message")
+    part, values = rows.values_list("counterpart", "message_id")[:SUBJECTS].query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(
-            " UNION ALL ".join(f"SELECT * FROM ({statement}) AS of_{n}" for n, (statement, _) in enumerate(compiled)),  # noqa: S608
-            [value for _, values in compiled for value in values],
+            " UNION ALL ".join(f"SELECT * FROM ({part}) AS of_{n}" for n in range(len(of_senders))),  # noqa: S608
+            [group.address if value == _EACH else value for group in of_senders for value in values],
         )
         for address, message_id in cursor.fetchall():
             found[address].append(message_id)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from itertools import accumulate
 
 _LETTERS = {
     "ł": "l", "ø": "o", "ß": "ss", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t",
@@ -56,6 +58,13 @@ def _without(chars: set[str], text: str) -> str:
         for char in chars:
             text = text.replace(char, _TABLE[ord(char)])
     return text
+
+
+def folded_ends(text: str) -> Sequence[int]:
+    """For each character of the text where its folded form ends in the folded text."""
+    if text.isascii():
+        return range(1, len(text) + 1)
+    return list(accumulate(1 if char.isascii() else len(_TABLE[ord(char)]) for char in text))
 
 
 def words(text: str) -> list[str]:

@@ -12,9 +12,9 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
-from itertools import accumulate
+from functools import lru_cache
 
-from mailwall.mime.fold import fold_text, words
+from mailwall.mime.fold import fold_text, folded_ends, words
 
 MAX_QUERY_LENGTH = 1_000
 MAX_TERMS = 32
@@ -152,6 +152,7 @@ def find_hit(text: str, terms: Sequence[Term]) -> int:
     return _unfolded_offset(text, folded, best) if best > 0 else best
 
 
+@lru_cache
 def _pattern(term: Term) -> re.Pattern[str]:
     joined = r"[\W_]+".join(re.escape(word) for word in term.words)
     return re.compile(rf"(?<![^\W_]){joined}" + ("" if term.prefix else r"(?![^\W_])"))
@@ -179,9 +180,7 @@ def cut_snippet(text: str, terms: Sequence[Term], *, length: int = SNIPPET_LENGT
 
 def mark_hits(text: str, terms: Sequence[Term]) -> list[Piece]:
     """`text` in pieces, the words of the terms marked. Meant for lines, not for whole mails."""
-    widths = [len(fold_text(char)) for char in text]
-    ends = list(accumulate(widths))
-    folded = fold_text(text)
+    ends, folded = folded_ends(text), fold_text(text)
     whole = {word for term in terms for word in term.words[: -1 if term.prefix else None]}
     beginnings = tuple({term.words[-1] for term in terms if term.prefix})
     pieces: list[Piece] = []

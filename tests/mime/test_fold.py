@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailwall.mime.fold import fold_text, words
+from mailwall.mime.fold import fold_text, folded_ends, words
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,8 @@ def test_ten_megabytes_fold_in_time() -> None:
 @given(st.text(alphabet=st.characters() | st.sampled_from("abZ9_- żŁß‘")))
 def test_a_text_has_the_words_of_its_folded_form(text):
     assert words(text) == re.findall(r"[^\W_]+", fold_text(text))
+
+
+@given(st.text())
+def test_each_character_ends_where_the_text_up_to_it_folds_to(text):
+    assert list(folded_ends(text)) == [len(fold_text(text[:end])) for end in range(1, len(text) + 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ ICONS = frozenset(name for name in _icon_list if name and not name.startswith("#
 
 
 @register.simple_tag
+@cache  # a page has a hundred of a few, and the address of the sprite is asked from storage
 def icon(name: str, classes: str = "") -> SafeString:
     """An icon of the sprite, for decoration: beside it stands a word, or an aria-label on the control."""
     return format_html(
