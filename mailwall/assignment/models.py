@@ -95,7 +95,7 @@ class UnassignedQuerySet(models.QuerySet[Any]):
 
     def visible_to(self, viewer: User) -> Self:
         """What the viewer may see: as MessageQuerySet.visible_to, for the messages that these rows are about."""
-        accounts = EmailAccount.objects.messages_visible_to(viewer).values("pk")
+        accounts = EmailAccount.objects.ids_visible_to(viewer)
         return self.filter(Q(account__in=accounts), Q(only_owner=False) | Q(account__owner=viewer))
 
 

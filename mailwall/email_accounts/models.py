@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar
 
 from django.conf import settings
@@ -50,6 +51,11 @@ def _managed_teams(viewer: User) -> models.QuerySet[Team]:
     return Team.objects.filter(managers=viewer)
 
 
+@lru_cache(maxsize=1_000)  # the words of the question, not its answer: a page puts it a dozen times
+def _ids_visible_to(viewer_id: int, role: str) -> models.QuerySet[EmailAccount]:
+    return EmailAccount.objects.messages_visible_to(User(pk=viewer_id, role=role)).values("pk")
+
+
 class EmailAccountQuerySet(models.QuerySet["EmailAccount"]):
     def connected(self) -> EmailAccountQuerySet:
         """Accounts that are connected now; removed ones stay as rows while their messages are kept."""
@@ -81,6 +87,11 @@ class EmailAccountQuerySet(models.QuerySet["EmailAccount"]):
             | Q(owner=viewer)
             | Q(visibility=Visibility.OWNER_AND_MANAGERS, owner__team__in=_managed_teams(viewer))
         )
+
+    @staticmethod
+    def ids_visible_to(viewer: User) -> models.QuerySet[EmailAccount]:
+        """The ids of messages_visible_to, to be asked inside other statements."""
+        return _ids_visible_to(viewer.pk, viewer.role).all()
 
     def manageable_by(self, viewer: User) -> EmailAccountQuerySet:
         """Accounts whose settings `viewer` sees and may fix; its readable twin is rules.may_manage."""

@@ -36,9 +36,8 @@ class DeliveryState(models.TextChoices):
 class MessageQuerySet(models.QuerySet["Message"]):
     def visible_to(self, viewer) -> MessageQuerySet:  # type: ignore[no-untyped-def]
         """Only what `viewer` may see. Use it before counting, paging and searching (twin: rules.may_see)."""
-        accounts = EmailAccount.objects.messages_visible_to(viewer).values("pk")
-        rows = self.filter(Q(account__in=accounts), Q(only_owner=False) | Q(account__owner=viewer))
-        return rows.filter(removed_at=None)
+        accounts = EmailAccount.objects.ids_visible_to(viewer)
+        return self.filter(Q(account__in=accounts), Q(only_owner=False) | Q(account__owner=viewer), removed_at=None)
 
 
 class Message(models.Model):

@@ -32,7 +32,7 @@ class Note(models.Model):
 class PostQuerySet(models.QuerySet["Post"]):
     def visible_to(self, viewer: User) -> PostQuerySet:
         """What happened with an account's mail is seen by who may see that mail."""
-        return self.filter(account__in=EmailAccount.objects.messages_visible_to(viewer).values("pk"))
+        return self.filter(account__in=EmailAccount.objects.ids_visible_to(viewer))
 
 
 class Post(models.Model):
