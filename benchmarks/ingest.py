@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mailwall.sync.reading import Reading
 
 BATCH, ACCOUNTS, SENDERS, CONTACTS, WORDS = 500, 100, 50_000, 2_000, 300_000
-STEPS = 10
+STEPS, WARM_UP = 10, 10_000
 
 
 def main(arguments: list[str]) -> None:
@@ -44,13 +44,17 @@ def inside(database: str, messages: int, grown: int) -> None:
     from benchmarks.database import rows, size_bytes
 
     per_step, works, steps = max(BATCH, messages // STEPS), make_works(), []
+    store(works, range(WARM_UP))
+    begin = WARM_UP
     for step in range(STEPS):
         if grown and step == STEPS // 2:
             from benchmarks.grow import grow
 
             grow(grown)
-        begin = step * per_step + (grown if step >= STEPS // 2 else 0)
+            store(works, range(begin + grown, begin + grown + WARM_UP))
+            begin += grown + WARM_UP
         wall, cpu = store(works, range(begin, begin + per_step))
+        begin += per_step
         steps.append((per_step / wall, per_step / cpu))
         [(stored,)] = rows("SELECT count(*) FROM mailstore_message")
         report(f"rate, {database}, {stored} stored", [steps[-1][0]], "1/s")

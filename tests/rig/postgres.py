@@ -12,13 +12,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 
 class Postgres:
-    """Start on construction, `url` for MAILWALL_DATABASE_URL, `stop()` ends it. As root it runs as user postgres."""
+    """Start on construction, `url` for MAILWALL_DATABASE_URL, `stop()` ends it. As root it runs as user postgres.
 
-    def __init__(self) -> None:
+    settings: of postgresql.conf; without any it forgets what the machine forgets (fsync=off), as tests may.
+    """
+
+    def __init__(self, settings: Mapping[str, str] = MappingProxyType({"fsync": "off"})) -> None:
+        self.settings = settings
         self.bin = _binaries()
         self.base = Path(tempfile.mkdtemp(prefix="mailwall-pg-"))
         self.port = _free_port()
@@ -39,7 +45,7 @@ class Postgres:
             [
                 str(self.bin / "postgres"), "-D", str(self.base / "data"), "-p", str(self.port),
                 "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.base}",
-                "-c", "max_connections=200", "-c", "fsync=off",
+                "-c", "max_connections=200", *(f"--{name}={value}" for name, value in self.settings.items()),
             ],
             cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self.as_user,
         )  # fmt: skip
