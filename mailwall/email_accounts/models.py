@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -52,7 +52,7 @@ def _managed_teams(viewer: User) -> models.QuerySet[Team]:
 
 
 @lru_cache(maxsize=1_000)  # the words of the question, not its answer: a page puts it a dozen times
-def _ids_visible_to(viewer_id: int, role: str) -> models.QuerySet[EmailAccount]:
+def _ids_visible_to(viewer_id: int, role: str) -> models.QuerySet[Any, Any]:
     return EmailAccount.objects.messages_visible_to(User(pk=viewer_id, role=role)).values("pk")
 
 
@@ -89,7 +89,7 @@ class EmailAccountQuerySet(models.QuerySet["EmailAccount"]):
         )
 
     @staticmethod
-    def ids_visible_to(viewer: User) -> models.QuerySet[EmailAccount]:
+    def ids_visible_to(viewer: User) -> models.QuerySet[Any, Any]:
         """The ids of messages_visible_to, to be asked inside other statements."""
         return _ids_visible_to(viewer.pk, viewer.role).all()
 
