@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from mailwall.assignment import senders
 from mailwall.assignment.models import Unassigned
+from mailwall.assignment.senders import Mark
 from mailwall.mailstore import sql
 
 HEAL_BATCH = 5_000
@@ -39,17 +40,17 @@ def settle(message_ids: Collection[int]) -> int:
         _lock(message_ids)
         gone = _changed(
             f"DELETE FROM assignment_unassigned WHERE {sql.one_of('message_id')} "  # noqa: S608 -- names of ours
-            f"AND ({_LINKED.format('assignment_unassigned.message_id')} OR NOT {_RIGHT}) RETURNING counterpart",
+            f"AND ({_LINKED.format('assignment_unassigned.message_id')} OR NOT {_RIGHT}) RETURNING {senders.COLUMNS}",
             message_ids,
         )
         come = _changed(
             "INSERT INTO assignment_unassigned (message_id, account_id, counterpart, only_owner, kind) "  # noqa: S608
             f"SELECT m.id, m.account_id, m.counterpart, m.only_owner, {_KIND} FROM mailstore_message m "
             f"WHERE {sql.one_of('m.id')} AND m.removed_at IS NULL AND NOT {_LINKED.format('m.id')} "
-            "ON CONFLICT DO NOTHING RETURNING counterpart",
+            f"ON CONFLICT DO NOTHING RETURNING {senders.COLUMNS}",
             message_ids,
         )
-        senders.refresh({*gone, *come})
+        senders.move(gone=gone, come=come)
     return len(gone)
 
 
@@ -63,15 +64,15 @@ def lift(message_ids: Collection[int]) -> int:
 
 
 def drop(message_ids: Collection[int]) -> int:
-    """Take the marks of messages that are about to be deleted, and count their senders anew; in that transaction.
+    """Take the marks of messages that are about to be deleted, and count them out; in that transaction.
 
     Gives how many had one.
     """
     gone = _changed(
-        f"DELETE FROM assignment_unassigned WHERE {sql.one_of('message_id')} RETURNING counterpart",  # noqa: S608
+        f"DELETE FROM assignment_unassigned WHERE {sql.one_of('message_id')} RETURNING {senders.COLUMNS}",  # noqa: S608
         message_ids,
     )
-    senders.refresh(gone)
+    senders.move(gone=gone)
     return len(gone)
 
 
@@ -108,8 +109,8 @@ def _lock(message_ids: Collection[int]) -> None:
             )
 
 
-def _changed(statement: str, message_ids: Collection[int]) -> list[str]:
-    """The counterparts of the rows that the statement changed."""
+def _changed(statement: str, message_ids: Collection[int]) -> list[Mark]:
+    """The rows that the statement changed."""
     with connection.cursor() as cursor:
         cursor.execute(statement, [sql.values_of(message_ids)])
-        return [counterpart for (counterpart,) in cursor.fetchall()]
+        return [Mark(*row) for row in cursor.fetchall()]

@@ -132,7 +132,7 @@ class Unassigned(models.Model):
 class UnknownSender(models.Model):
     """How much unassigned mail an account has with one counterpart, and the newest of it (docs/adr/0007).
 
-    Derived from Unassigned by senders.refresh: a page of triage reads these rows instead of a million messages.
+    Derived from Unassigned, kept by senders.move: a page of triage reads these rows instead of a million messages.
     only_owner: of the messages counted, so that the rows can be filtered as they are.
     """
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 from mailwall.assignment import marks, matching, queries, rules
 from mailwall.assignment.errors import AssignmentTargetNotFound
 from mailwall.assignment.models import Link, LinkBan, LinkField, Review
-from mailwall.contacts.models import Contact
-from mailwall.mailstore import threads
+from mailwall.contacts.models import Contact, ContactAddress
+from mailwall.mailstore import sql, threads
 from mailwall.mailstore.models import Message
 from mailwall.team.models import User, Workspace
 
@@ -124,6 +124,7 @@ def claim_daily_review(now: datetime, workspace: Workspace) -> Review | None:
 def _link_missing(account_ids: Collection[int] | None) -> int:
     """Group by group of addresses: who else wants to write waits for one group at most."""
     assigned = 0
+    sql.look_anew(Contact, ContactAddress)
     for low, high in matching.address_ranges(REVIEW_BATCH):
         with transaction.atomic():
             assigned += marks.lift(matching.link_missing(low, high, account_ids))

@@ -92,6 +92,14 @@ def update_rows(
             cursor.executemany(statement, [(*row[1:], row[0]) for row in zip(*prepared, strict=True)])
 
 
+def look_anew(*models_: type[models.Model]) -> None:
+    """Have PostgreSQL count what is in these tables now: what it planned for a few rows it would do for many, in each
+    foreign key's check, until autovacuum comes by. SQLite's joins are fixed."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in models_)}")
+
+
 def _prepared(field: models.Field[Any, Any], values: list[Any]) -> list[Any]:
     if isinstance(field, models.JSONField):
         return [json.dumps(value) for value in values]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+import contextlib
+import random
 
-from mailwall.assignment import senders, services
-from mailwall.assignment.models import UnknownSender
+import pytest
+from django.utils import timezone
+
+from mailwall.assignment import marks, senders, services, tasks
+from mailwall.assignment.errors import AssignmentTargetNotFound
+from mailwall.assignment.models import Review, UnknownSender
 from mailwall.contacts import services as contacts
+from mailwall.contacts.errors import AddressTaken
+from mailwall.contacts.models import Contact
 from mailwall.contacts.rules import ContactInput
 from mailwall.mailstore import services as mailstore
+from mailwall.mailstore.errors import MessageNotFound
 from mailwall.mailstore.models import Message
 from mailwall.team.models import User
 from tests.assignment.arrivals import arrive
@@ -92,9 +100,59 @@ def test_counts_follow_what_owners_remove_and_narrow(cast, account):
 def test_counting_twice_changes_nothing(account):
     rows = arrive(account, incoming(JAN), incoming(EWA))
     services.assign_messages([row.pk for row in rows])
-    senders.refresh([])
-    senders.refresh([JAN, "", "nobody@x.example"])
+    marks.settle([row.pk for row in rows])
     assert counted() == {(JAN, "people", False): 1, (EWA, "people", False): 1}
+    mailstore.remove_message(account.owner, rows[0].pk)
+    marks.settle([row.pk for row in rows])
+    assert counted() == {(EWA, "people", False): 1}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_is_done_in_whatever_order_the_counts_are_those_of_the_marks(cast, account, seed):
+    chance, people = random.Random(seed), [f"person{number}@nowak.example" for number in range(4)]
+    others = make_account(cast.bob, visibility="owner")
+
+    def any_message() -> Message:
+        return chance.choice(list(Message.objects.order_by("pk")))
+
+    def any_contact() -> Contact:
+        return chance.choice(list(Contact.objects.order_by("pk")))
+
+    def arrive_some() -> None:
+        kinds = {"automatic": chance.choice(["", "list", "auto-replied"])}
+        copied = chance.sample(people, 2)
+        arrive(chance.choice([account, others]), *(incoming(chance.choice(people), cc=copied, **kinds) for _ in "ab"))
+
+    deeds = [
+        arrive_some,
+        lambda: contacts.create_contact(cast.erin, ContactInput(name="X", emails=[chance.choice(people)])),
+        lambda: contacts.delete_contact(cast.erin, any_contact().pk),
+        lambda: contacts.update_contact(cast.erin, any_contact().pk, ContactInput(emails=[chance.choice(people)])),
+        lambda: services.assign_by_hand(cast.alice, any_message().pk, any_contact().pk),
+        lambda: services.unassign_by_hand(cast.alice, any_message().pk, any_contact().pk),
+        lambda: mailstore.remove_message(cast.alice, any_message().pk),
+        lambda: mailstore.restore_message(cast.alice, any_message().pk),
+        lambda: mailstore.narrow_thread(cast.alice, any_message().thread_key),
+        lambda: mailstore.widen_thread(cast.alice, any_message().thread_key),
+        lambda: services.review_unassigned(trigger="manual"),
+        lambda: marks.settle([any_message().pk]),
+    ]
+    arrive_some()
+    for _ in range(40):
+        with contextlib.suppress(IndexError, AddressTaken, AssignmentTargetNotFound, MessageNotFound):
+            chance.choice(deeds)()
+    counted()
+
+
+def test_a_count_that_was_lost_stops_nothing_and_the_daily_review_finds_it(account):
+    rows = arrive(account, incoming(JAN), incoming(JAN), incoming(EWA))
+    UnknownSender.objects.filter(address=JAN).update(messages=1)
+    UnknownSender.objects.filter(address=EWA).delete()
+    mailstore.remove_message(account.owner, rows[2].pk)
+    arrive(account, incoming(EWA))
+    mailstore.remove_message(account.owner, rows[0].pk)
+    tasks.run_review.call_local(Review.objects.create(trigger="daily", started_at=timezone.now()).pk)
+    assert {row.address: row.messages for row in UnknownSender.objects.all()} == {JAN: 1, EWA: 1}
 
 
 @pytest.mark.parametrize("visibility", ["everyone", "owner_and_managers", "owner"])
