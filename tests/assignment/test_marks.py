@@ -176,3 +176,12 @@ def test_who_brings_a_message_back_sees_the_link_it_gets_at_the_same_time(cast, 
 
     at_once(lambda: mailstore.restore_message(cast.alice, row.pk), link)
     assert is_assigned(row) and counted() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_store_and_take_mail_of_one_sender_count_both(cast, account):
+    one, _two = arrive(account, incoming(JAN), incoming(JAN))
+    at_once(lambda: mailstore.remove_message(cast.alice, one.pk), lambda: arrive(account, incoming(JAN), incoming(JAN)))
+    assert counted() == [(JAN, "people", False, 3)]
+    at_once(lambda: arrive(account, incoming(JAN)), lambda: arrive(account, incoming(JAN)))
+    assert counted() == [(JAN, "people", False, 5)]
