@@ -52,3 +52,15 @@ def by_mark(
     narrow = Link.objects.distinct() if assigned else Unassigned.objects.visible_to(viewer)
     for ids in ids_in_pieces(Side(narrow, "message_id"), Side(rows, "id"), below=below, first=first):
         yield marked.filter(pk__one_of=ids)
+
+
+def newest_first(rows: MessageQuerySet, column: str, *, first: int) -> Iterator[Any]:
+    """A column of `rows`, newest first, read ever more at a time; to be left when enough is seen."""
+    below, size = None, first
+    while True:
+        values = (rows if below is None else rows.filter(pk__lt=below)).order_by("-pk").values_list("pk", column)
+        piece = list(values[:size])
+        yield from (value for _pk, value in piece)
+        if len(piece) < size:
+            return
+        below, size = piece[-1][0], size * GROWTH

@@ -260,14 +260,14 @@ def tab_counts(viewer: User, wanted: MailFilter) -> dict[str, int]:
 
 
 def _count(viewer: User, wanted: MailFilter) -> int:
-    newer, number = newer_copies(filtered(viewer, wanted)), 0
+    # a mail's copies share a key; to ask for each row whether a newer copy is there takes four times as long
+    mails: set[str] = set()
     for rows in _in_pieces(viewer, wanted, first=MAX_COUNTED):
-        # ordered, so that SQLite counts along the index that begins with what the tab asks for
-        leads = rows.filter(~Exists(newer)).order_by("-pk")
-        number += leads.values("pk")[: MAX_COUNTED - number].count()
-        if number >= MAX_COUNTED:
-            break
-    return number
+        for key in pieces.newest_first(rows, "dedupe_key", first=MAX_COUNTED):
+            mails.add(key)
+            if len(mails) == MAX_COUNTED:
+                return MAX_COUNTED
+    return len(mails)
 
 
 def has_account(viewer: User) -> bool:

@@ -13,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from mailwall.contacts import services as contacts
 from mailwall.contacts.rules import ContactInput
+from mailwall.wall import queries
 from mailwall.wall.models import Note
 from tests.cast import make_account, make_contact
 from tests.wall.seed import deliver, deliver_raw, raw_mail
@@ -216,6 +217,17 @@ def test_email_messages_have_tabs_with_counts(cast, ewa, account):
         counts = re.findall(r'&nbsp;<span class="text-secondary">(\d+)', html)
         assert counts == ["3", "2", "1", "1"]
     assert "bob@ours.example" not in page(cast.alice, "/mail/")
+
+
+def test_tabs_count_mails_and_not_their_copies_up_to_a_number(cast, account, monkeypatch):
+    monkeypatch.setattr(queries, "MAX_COUNTED", 3)
+    others = [account, *(make_account(cast.bob, f"bob{n}@ours.example", visibility="everyone") for n in range(4))]
+    for number, shown in enumerate(["1", "2", "2+", "2+"]):
+        raw = raw_mail("jan@nowy.example", ME, f"Mail {number}", message_id=f"{number}@x.example")
+        for each in others:
+            deliver_raw(each, raw)
+        counts = re.findall(r'&nbsp;<span class="text-secondary">([^<]*)<', page(cast.alice, "/mail/"))
+        assert counts == [shown, shown, "0", shown]
 
 
 def test_the_same_mail_is_one_row(cast, ewa, account):
