@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
+from django.db import connection
+from django.db.models.signals import post_migrate
 from hypothesis import HealthCheck, settings
 
 from mailwall.web.catalogues import compile_catalogues
+from tests.rig import migrated
 
 compile_catalogues()  # git holds no .mo files
 
@@ -19,6 +25,25 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if any(item.iter_markers("browser")) or any(item.iter_markers("live")):
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """The test database is not made by applying all migrations: it is a copy."""
+    return True
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    if connection.vendor == "sqlite":
+        migrated.copy_to(Path(connection.settings_dict["TEST"]["NAME"]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_rows_after_a_flush():
+    """After each test with transactions Django would fill anew two tables that we do not use."""
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
 
 
 @pytest.fixture

@@ -18,5 +18,9 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright keeps an event lo
 
 from mailwall.config.settings import *  # noqa: E402, F403
 
+# a test database is copied from one with all migrations applied: on PostgreSQL from that of tests/rig, on SQLite by conftest.py
+_default = DATABASES["default"]  # noqa: F405
+_default["TEST"] = {**_default.get("TEST", {"TEMPLATE": "mailwall"}), "MIGRATE": False}
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, for tests only
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

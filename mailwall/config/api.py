@@ -14,15 +14,28 @@ from mailwall.web import rest
 class Api(NinjaAPI):
     """Ninja, with the one thing told right that it cannot know: that our errors are problems (RFC 9457)."""
 
-    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
-        document = super().get_openapi_schema(**options)
-        for operations in document["paths"].values():
-            for operation in operations.values():
-                for status, response in operation["responses"].items():
-                    content = response.get("content", {})
-                    if int(status) >= 400 and "application/json" in content:
-                        content["application/problem+json"] = content.pop("application/json")
-        return document
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._documents: dict[str, OpenAPISchema] = {}
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        """Made at the first question: it takes a processor more than a second."""
+        prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        if prefix not in self._documents:
+            self._documents[prefix] = _with_problems(super().get_openapi_schema(path_prefix=prefix))
+        return self._documents[prefix]
+
+
+def _with_problems(document: OpenAPISchema) -> OpenAPISchema:
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                content = response.get("content", {})
+                if int(status) >= 400 and "application/json" in content:
+                    content["application/problem+json"] = content.pop("application/json")
+    return document
 
 
 api = Api(

@@ -19,7 +19,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.rig import mails
+from tests.rig import mails, warm
 from tests.rig.dovecot import Dovecot
 from tests.rig.fixtures import authority, dovecot, smtp_sink
 from tests.rig.postgres import Postgres
@@ -137,14 +137,7 @@ class Cluster:
         return f"postgres://mailwall@{host}:{port}/{self.database}"
 
     def python(self, code: str, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            cwd=ROOT,
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        done = warm.run(["-c", code, *arguments], self.env)
         assert done.returncode == 0, done.stderr[-3000:]
         return done.stdout
 
@@ -218,8 +211,6 @@ def fill(dovecot: Dovecot, address: str, number: int, *, size: int = 400) -> Non
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     server = Postgres()
-    env = {**os.environ, "MAILWALL_DATABASE_URL": server.url, "DJANGO_SETTINGS_MODULE": "mailwall.config.settings"}
-    subprocess.run([sys.executable, "-m", "mailwall.config", "migrate", "-v", "0"], cwd=ROOT, env=env, check=True)
     yield server
     server.stop()
 

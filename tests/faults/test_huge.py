@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig import mails
+from tests.rig import mails, migrated
 from tests.rig.fixtures import Mailbox
 from tests.sync.conftest import ago
 
@@ -25,10 +25,8 @@ LINE = "Zażółć gęślą jaźń, 1234567890.\r\n".encode()
 SETUP = """
 import sys, django; django.setup()
 from datetime import datetime, UTC
-from django.core.management import call_command
 from tests.cast import make_account, make_cast
 from mailwall.web import secrets
-call_command("migrate", verbosity=0)
 address, password, port = sys.argv[1:]
 account = make_account(make_cast().alice, address, imap_port=int(port), next_sync_at=datetime.now(UTC))
 account.sealed_imap_password = secrets.seal(password, bound_to=f"{account.secret_id}:imap")
@@ -180,6 +178,7 @@ def assert_all_here(product: Installation, cycle: Cycle, *, text: int) -> None:
 
 @pytest.fixture
 def product(mailbox: Mailbox, tmp_path: Path) -> Installation:
+    migrated.put_into(tmp_path)
     installation = Installation(tmp_path)
     installation.python("-c", SETUP, mailbox.address, mailbox.dovecot.password, str(mailbox.dovecot.port))
     return installation

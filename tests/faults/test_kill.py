@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig import mails, migrated
+from tests.rig import mails, migrated, warm
 from tests.rig.fixtures import Mailbox
 from tests.rig.proxy import Proxy
 from tests.sync.conftest import ago
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
-MAILS = 1000
+MAILS = 600  # a first batch and a whole one
 SETUP = """
 import sys, django; django.setup()
 from datetime import datetime, UTC
@@ -64,9 +64,8 @@ def kill_at_random(mailbox: Mailbox, folder: Path, *, kills: int) -> None:
     environment["DJANGO_SETTINGS_MODULE"] = "mailwall.config.settings"
 
     def python(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=True
-        )
+        done = warm.run(arguments, environment)
+        done.check_returncode()
         return done.stdout
 
     rng = random.Random(14)

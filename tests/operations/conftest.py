@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.rig import migrated
+from tests.rig import migrated, warm
 from tests.rig.postgres import Postgres
-from tests.rig.product import ROOT
 
 SEED = """
 from mailwall.demo import services, story
@@ -31,11 +31,20 @@ draft = DraftMessage.objects.create(writer=account.owner, subject="Later", updat
 DraftFile.objects.create(draft=draft, filename="plan.pdf", content_type="application/pdf", size_bytes=70_000,
                          raw_content=bytes(range(250)) * 280)
 """
-DIGEST = """
+LOOK = """
 from django.apps import apps
 from mailwall.operations import tables
 for each in tables.all_tables(apps): print(each.label, each.checksum("default").as_text())
 """
+SEARCH = """
+from mailwall.team.models import User
+from mailwall.wall import search, rules
+viewer = User.objects.get(email="anna@brzoza.example")
+print(len(search.find_messages(viewer, rules.parse_query({word!r}), limit=50)))
+"""
+
+
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -48,14 +57,7 @@ class Installation:
     def run(self, *args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAILWALL_", "DJANGO_"))}
         env = {**kept, "MAILWALL_DATA_DIR": str(self.data), "MAILWALL_MAIL_HOSTS_ALLOW": "127.0.0.1", **self.env}
-        return subprocess.run(
-            [sys.executable, "-m", "mailwall.config", *args],
-            cwd=ROOT,
-            env=env,
-            input=stdin,
-            text=True,
-            capture_output=True,
-        )
+        return warm.run(["-m", "mailwall.config", *args], env, stdin=stdin)
 
     def ok(self, *args: str, stdin: str = "") -> str:
         done = self.run(*args, stdin=stdin)
@@ -71,25 +73,14 @@ class Installation:
     def python(self, code: str) -> str:
         return self.ok("shell", "-v", "0", "-c", code)
 
-    def seed(self) -> None:
-        if self.env:
-            self.ok("migrate")
-        else:
-            migrated.put_into(self.data)
-        self.python(SEED)
+    def digest(self, *, after: str = "") -> dict[str, str]:
+        """Checksum by table. after: what is run first."""
+        return dict(line.split(" ", 1) for line in self.python(after + LOOK).splitlines())
 
-    def digest(self) -> dict[str, str]:
-        """Checksum by table."""
-        return dict(line.split(" ", 1) for line in self.python(DIGEST).splitlines())
-
-    def searched(self, word: str) -> int:
-        code = f"""
-from mailwall.team.models import User
-from mailwall.wall import search, rules
-viewer = User.objects.get(email="anna@brzoza.example")
-print(len(search.find_messages(viewer, rules.parse_query("{word}"), limit=50)))
-"""
-        return int(self.python(code))
+    def look(self, *, word: str) -> tuple[dict[str, str], int]:
+        """The digest, and how many messages Anna finds with that word: a process less."""
+        *lines, found = self.python(LOOK + SEARCH.format(word=word)).splitlines()
+        return dict(line.split(" ", 1) for line in lines), int(found)
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +90,42 @@ def postgres() -> Iterator[Postgres]:
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory) -> Installation:
+    """The seed is sown once, and copied."""
+    made = Installation(data=tmp_path_factory.mktemp("seeded"))
+    migrated.put_into(made.data)
+    made.python(SEED)
+    return made
+
+
 @pytest.fixture
 def on_sqlite(tmp_path) -> Installation:
+    """Without a database."""
     return Installation(data=tmp_path / "sqlite")
 
 
 @pytest.fixture
-def on_postgres(tmp_path, postgres, request) -> Installation:
-    name = f"db{abs(hash(request.node.nodeid)) % 10**9}"
-    postgres.sql(f"CREATE DATABASE {name}", "postgres")
+def seeded_sqlite(tmp_path, seeded) -> Installation:
+    shutil.copytree(seeded.data, tmp_path / "seeded")
+    return Installation(data=tmp_path / "seeded")
+
+
+@pytest.fixture
+def on_postgres(tmp_path, postgres) -> Installation:
+    """Its database has no table."""
+    return on(postgres, tmp_path / "postgres", template="template1")
+
+
+def on(postgres: Postgres, data: Path, *, template: str) -> Installation:
+    name = f"db{next(_numbers)}"
+    postgres.sql(f"CREATE DATABASE {name} TEMPLATE {template}", "postgres")
     url = postgres.url.rpartition("/")[0] + f"/{name}"
-    return Installation(data=tmp_path / "postgres", env={"MAILWALL_DATABASE_URL": url})
+    return Installation(data=data, env={"MAILWALL_DATABASE_URL": url})
+
+
+@pytest.fixture
+def seeded_postgres(tmp_path, postgres) -> Installation:
+    made = on(postgres, tmp_path / "seeded-postgres", template="mailwall")
+    made.python(SEED)
+    return made

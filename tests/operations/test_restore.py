@@ -7,10 +7,12 @@ import shutil
 
 import pytest
 
-from tests.operations.conftest import Installation
+from tests.operations.conftest import Installation, on
+from tests.rig import migrated
 
 pytestmark = pytest.mark.slow
 PASSPHRASE = "correct horse battery\n"
+CLEAR = "from mailwall.demo import services; services.clear()"
 #: what restoring changes on purpose
 AT_REST = {"sending.Outgoing", "mailstore.Message"}
 
@@ -24,21 +26,19 @@ def restore(installation: Installation, file) -> str:
 
 
 @pytest.mark.postgres
-def test_a_restored_installation_is_as_it_was_and_mail_that_may_have_left_waits(on_postgres, tmp_path):
-    on_postgres.seed()
-    before = on_postgres.digest()
-    back_up(on_postgres, tmp_path / "b.mailwall")
-    on_postgres.python("from mailwall.demo import services; services.clear()")
-    assert on_postgres.digest() != before
-    told = restore(on_postgres, tmp_path / "b.mailwall")
+def test_a_restored_installation_is_as_it_was_and_mail_that_may_have_left_waits(seeded_postgres, tmp_path):
+    before = seeded_postgres.digest()
+    back_up(seeded_postgres, tmp_path / "b.mailwall")
+    assert seeded_postgres.digest(after=CLEAR) != before
+    told = restore(seeded_postgres, tmp_path / "b.mailwall")
     assert "1 mails may have left since" in told
-    after = on_postgres.digest()
+    after, found = seeded_postgres.look(word="Żółw 299")
     assert {name for name in before if before[name] != after[name]} <= AT_REST
-    assert on_postgres.searched("Żółw 299") == 1
+    assert found == 1
     state = "from mailwall.sending.models import Outgoing; print(Outgoing.objects.get().state)"
-    assert on_postgres.python(state).strip() == "needs_review"
+    assert seeded_postgres.python(state).strip() == "needs_review"
     # numbers go on where they were: nothing new takes the place of something restored
-    on_postgres.ok(
+    seeded_postgres.ok(
         "user",
         "add",
         "new@ours.example",
@@ -54,22 +54,21 @@ def test_a_restored_installation_is_as_it_was_and_mail_that_may_have_left_waits(
     assert kept
 
 
-def test_a_bad_file_or_passphrase_changes_nothing(on_sqlite, tmp_path):
-    on_sqlite.seed()
+def test_a_bad_file_or_passphrase_changes_nothing(seeded_sqlite, tmp_path):
     good = tmp_path / "b.mailwall"
-    back_up(on_sqlite, good)
-    before, raw = on_sqlite.digest(), good.read_bytes()
+    back_up(seeded_sqlite, good)
+    before, raw = seeded_sqlite.digest(), good.read_bytes()
     changed = bytearray(raw)
     changed[len(raw) // 2] ^= 1
     for name, content in (("cut", raw[: len(raw) // 2]), ("changed", bytes(changed))):
         bad = tmp_path / name
         bad.write_bytes(content)
-        assert "Nothing was changed" in on_sqlite.refused(
+        assert "Nothing was changed" in seeded_sqlite.refused(
             "restore", str(bad), "--passphrase-file", "-", stdin=PASSPHRASE
         )
-    said = on_sqlite.refused("restore", str(good), "--passphrase-file", "-", stdin="another passphrase\n")
+    said = seeded_sqlite.refused("restore", str(good), "--passphrase-file", "-", stdin="another passphrase\n")
     assert "another passphrase or key" in said
-    assert on_sqlite.digest() == before
+    assert seeded_sqlite.digest() == before
 
 
 @pytest.mark.parametrize(
@@ -77,15 +76,14 @@ def test_a_bad_file_or_passphrase_changes_nothing(on_sqlite, tmp_path):
     ["os.kill(os.getpid(), 9)", pytest.param("raise OSError(28, 'No space left')", marks=pytest.mark.exhaustive)],
 )
 @pytest.mark.parametrize(
-    "database", ["on_sqlite", pytest.param("on_postgres", marks=[pytest.mark.postgres, pytest.mark.exhaustive])]
+    "database", ["seeded_sqlite", pytest.param("seeded_postgres", marks=[pytest.mark.postgres, pytest.mark.exhaustive])]
 )
 def test_a_load_that_breaks_leaves_everything_as_it_was_and_the_next_one_works(database, end, request, tmp_path):
     installation = request.getfixturevalue(database)
-    installation.seed()
     file = tmp_path / "b"
     back_up(installation, file)
-    installation.python("from mailwall.contacts.models import Contact; Contact.objects.update(name='Changed since')")
-    before = installation.digest()
+    change = "from mailwall.contacts.models import Contact; Contact.objects.update(name='Changed since')"
+    before = installation.digest(after=change)
     (tmp_path / "passphrase").write_text(PASSPHRASE)
     broken = "\n".join(
         [
@@ -101,31 +99,29 @@ def test_a_load_that_breaks_leaves_everything_as_it_was_and_the_next_one_works(d
         ]
     )
     assert installation.run("shell", "-c", broken).returncode != 0
-    assert installation.digest() == before
-    assert installation.searched("Żółw 299") == 1
+    assert installation.look(word="Żółw 299") == (before, 1)
     restore(installation, file)
-    assert installation.digest()["contacts.Contact"] != before["contacts.Contact"]
-    assert installation.searched("Żółw 299") == 1
+    after, found = installation.look(word="Żółw 299")
+    assert after["contacts.Contact"] != before["contacts.Contact"]
+    assert found == 1
 
 
 @pytest.mark.postgres
-def test_a_backup_of_sqlite_is_restored_on_postgresql_and_back(on_sqlite, on_postgres, tmp_path):
-    on_sqlite.seed()
-    before = on_sqlite.digest()
-    back_up(on_sqlite, tmp_path / "one")
+def test_a_backup_of_sqlite_is_restored_on_postgresql_and_back(seeded_sqlite, on_postgres, tmp_path):
+    before = seeded_sqlite.digest()
+    back_up(seeded_sqlite, tmp_path / "one")
     restore(on_postgres, tmp_path / "one")
     back_up(on_postgres, tmp_path / "two")
-    on_sqlite.python("from mailwall.demo import services; services.clear()")
-    restore(on_sqlite, tmp_path / "two")
-    for each in (on_postgres, on_sqlite):
-        after = each.digest()
+    seeded_sqlite.python(CLEAR)
+    restore(seeded_sqlite, tmp_path / "two")
+    for each in (on_postgres, seeded_sqlite):
+        after, found = each.look(word="Text 299")
         assert {name for name in before if before[name] != after[name]} <= AT_REST
-        assert each.searched("Text 299") == 1
+        assert found == 1
 
 
-def test_a_fresh_machine_opens_passwords_with_the_old_key_and_says_what_to_do_without(on_sqlite, tmp_path):
-    on_sqlite.seed()
-    back_up(on_sqlite, tmp_path / "b")
+def test_a_fresh_machine_opens_passwords_with_the_old_key_and_says_what_to_do_without(seeded_sqlite, tmp_path):
+    back_up(seeded_sqlite, tmp_path / "b")
     fresh = Installation(data=tmp_path / "fresh")
     assert "4 stored passwords do not open" in restore(fresh, tmp_path / "b")
     said = fresh.run("sync")
@@ -134,13 +130,13 @@ def test_a_fresh_machine_opens_passwords_with_the_old_key_and_says_what_to_do_wi
     assert fresh.python(state).strip() == "{('needs_sign_in', 'secret_unreadable')}"
     with_key = Installation(data=tmp_path / "with-key")
     with_key.data.mkdir()
-    shutil.copy(on_sqlite.data / "secret.key", with_key.data)
+    shutil.copy(seeded_sqlite.data / "secret.key", with_key.data)
     assert "do not open" not in restore(with_key, tmp_path / "b")
     assert "✔ key\n" in with_key.ok("doctor", "--no-network")
 
 
 def test_it_refuses_while_mailwall_runs_there(on_sqlite, tmp_path):
-    on_sqlite.ok("migrate")
+    migrated.put_into(on_sqlite.data)
     back_up(on_sqlite, tmp_path / "b")
     with (on_sqlite.data / "running.lock").open("w") as running:
         fcntl.flock(running, fcntl.LOCK_SH)
@@ -152,22 +148,27 @@ def test_it_refuses_while_mailwall_runs_there(on_sqlite, tmp_path):
 
 
 @pytest.mark.postgres
-def test_on_postgresql_it_refuses_while_anybody_else_is_connected(on_postgres, tmp_path):
+def test_on_postgresql_it_refuses_while_anybody_else_is_connected(postgres, tmp_path):
     import psycopg
 
-    on_postgres.ok("migrate")
-    back_up(on_postgres, tmp_path / "b")
-    with psycopg.connect(on_postgres.env["MAILWALL_DATABASE_URL"]):
-        said = on_postgres.refused("restore", str(tmp_path / "b"), "--passphrase-file", "-", stdin=PASSPHRASE)
+    installation = on(postgres, tmp_path / "data", template="mailwall")
+    back_up(installation, tmp_path / "b")
+    with psycopg.connect(installation.env["MAILWALL_DATABASE_URL"]):
+        said = installation.refused("restore", str(tmp_path / "b"), "--passphrase-file", "-", stdin=PASSPHRASE)
     assert "1 other connections" in said
 
 
 def test_a_backup_of_an_older_mailwall_is_brought_up_to_date(on_sqlite, tmp_path):
     """Made at the first schema that landed, as far as the users' table."""
-    on_sqlite.ok("migrate")
-    on_sqlite.ok("migrate", "sequences", "zero")
-    on_sqlite.ok("migrate", "sending", "0001")
-    on_sqlite.ok("migrate", "assignment", "0003")  # messages have the column of their mark again
+    migrated.put_into(on_sqlite.data)
+    back = "\n".join(
+        [
+            "from django.core.management import call_command",
+            "for target in ('sequences', 'zero'), ('sending', '0001'), ('assignment', '0003'):",
+            "    call_command('migrate', *target, verbosity=0)",
+        ]
+    )
+    on_sqlite.python(back)  # messages have the column of their mark again
     older = "\n".join(
         [
             "from pathlib import Path",

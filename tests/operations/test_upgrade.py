@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from tests.operations.conftest import Installation
 
 pytestmark = pytest.mark.slow
+KEY = {"MAILWALL_SECRET_KEY": "the-first-key"}
 
 ASK = """
 import json
@@ -64,15 +66,19 @@ with connection.cursor() as cursor:
 """
 
 
-@pytest.fixture
-def upgraded(tmp_path: Path) -> Installation:
-    data = tmp_path / "data"
-    data.mkdir()
+@pytest.fixture(scope="module")
+def upgraded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("upgraded")
     packed = Path(__file__).with_name("first-schema.sqlite3.gz")
     (data / "mailwall.sqlite3").write_bytes(gzip.decompress(packed.read_bytes()))
-    installation = Installation(data=data, env={"MAILWALL_SECRET_KEY": "the-first-key"})
-    installation.ok("migrate")
-    return installation
+    Installation(data=data, env=KEY).ok("migrate")
+    return data
+
+
+@pytest.fixture
+def upgraded(upgraded_once: Path, tmp_path: Path) -> Installation:
+    shutil.copytree(upgraded_once, tmp_path / "data")
+    return Installation(data=tmp_path / "data", env=KEY)
 
 
 def test_the_first_schema_with_data_comes_up_to_date_and_is_of_use(upgraded: Installation):

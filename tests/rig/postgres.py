@@ -1,4 +1,7 @@
-"""A real PostgreSQL of our own on loopback. `python -m tests.rig.postgres COMMAND…` runs a command on it."""
+"""A real PostgreSQL of our own on loopback. `python -m tests.rig.postgres COMMAND…` runs a command on it.
+
+Its database `mailwall` is empty and has all migrations applied: what is made from it as TEMPLATE need not apply them.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.rig import migrated
+
+FORGETFUL = MappingProxyType({"fsync": "off", "full_page_writes": "off"})
+
 
 class Postgres:
     """Start on construction, `url` for MAILWALL_DATABASE_URL, `stop()` ends it. As root it runs as user postgres.
 
-    settings: of postgresql.conf; without any it forgets what the machine forgets (fsync=off), as tests may.
+    settings: of postgresql.conf; without any it forgets what the machine forgets, as tests may. blank: made from nothing,
+    and its database has no table.
     """
 
-    def __init__(self, settings: Mapping[str, str] = MappingProxyType({"fsync": "off"})) -> None:
+    def __init__(self, settings: Mapping[str, str] = FORGETFUL, *, blank: bool = False) -> None:
         self.settings = settings
         self.bin = _binaries()
         self.base = Path(tempfile.mkdtemp(prefix="mailwall-pg-"))
@@ -33,11 +41,15 @@ class Postgres:
             entry = pwd.getpwnam("postgres")
             os.chown(self.base, entry.pw_uid, entry.pw_gid)
             self.as_user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-        self._run(
-            "initdb", "-D", str(self.base / "data"), "-U", "mailwall", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8"
-        )
+        data = str(self.base / "data")
+        if blank:
+            self._run("initdb", "-D", data, "-U", "mailwall", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8")
+        else:
+            version = self.bin.parent.name
+            subprocess.run(["cp", "-a", migrated.made_once(f"postgresql-{version}", _make), data], check=True)
         self.start()
-        self.sql("CREATE DATABASE mailwall", "postgres")
+        if blank:
+            self.sql("CREATE DATABASE mailwall", "postgres")
         self.url = f"postgres://mailwall@127.0.0.1:{self.port}/mailwall"
 
     def start(self) -> None:
@@ -58,18 +70,21 @@ class Postgres:
             time.sleep(0.1)
         raise RuntimeError("PostgreSQL did not start")
 
-    def restart(self, *, away_seconds: float) -> None:
-        """Hang up on everybody, be away for a while, come back with all data."""
+    def halt(self) -> None:
+        """Hang up on everybody; all data stays."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
+
+    def restart(self, *, away_seconds: float) -> None:
+        """Be away for a while, come back with all data."""
+        self.halt()
         time.sleep(away_seconds)
         self.start()
 
     def stop(self) -> None:
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(20)
+                self.halt()
         shutil.rmtree(self.base, ignore_errors=True)
 
     def sql(self, statement: str, database: str = "mailwall") -> str:
@@ -82,6 +97,18 @@ class Postgres:
         if done.returncode:
             raise RuntimeError(f"{name}: {done.stderr[-400:]}")
         return done.stdout.strip()
+
+
+def _make(made: Path) -> None:
+    """The data folder of a server that was stopped."""
+    server = Postgres(blank=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="mailwall-migrated-") as data:
+            migrated.migrate(data, MAILWALL_DATABASE_URL=server.url)
+        server.halt()
+        subprocess.run(["cp", "-a", server.base / "data", made], check=True)
+    finally:
+        server.stop()
 
 
 def _binaries() -> Path:

@@ -18,19 +18,21 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.rig import migrated
+from tests.rig import migrated, warm
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery staple"
 
 
 class Product:
-    """Starts on construction; `stop()` ends it. `log` is what it printed. fresh: without a database, as at first."""
+    """Starts on construction; `stop()` ends it. `log` is what it printed. fresh: in an empty data folder, as at first."""
 
     def __init__(self, *, fresh: bool = False, **env: str) -> None:
         self.data = Path(tempfile.mkdtemp(prefix="mailwall-product-"))
-        if not fresh and "MAILWALL_DATABASE_URL" not in env:
-            migrated.put_into(self.data)
+        if not fresh:
+            migrated.put_static_into(self.data)
+            if "MAILWALL_DATABASE_URL" not in env:
+                migrated.put_into(self.data)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -88,14 +90,7 @@ class Product:
         return found.group()
 
     def cli(self, *args: str, stdin: str = "") -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "mailwall.config", *args],
-            cwd=ROOT,
-            env=self.env,
-            input=stdin,
-            text=True,
-            capture_output=True,
-        )
+        done = warm.run(["-m", "mailwall.config", *args], self.env, stdin=stdin)
         assert done.returncode == 0, done.stderr[-1000:]
         return done.stdout.strip()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig import migrated
+from tests.rig import migrated, warm
 from tests.rig.proxy import Proxy
 from tests.rig.smtp_sink import SmtpSink
 
@@ -55,9 +55,8 @@ def test_kill_at_any_moment_sends_nothing_twice_and_loses_nothing(smtp_sink: Smt
     environment["DJANGO_SETTINGS_MODULE"] = "mailwall.config.settings"
 
     def python(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=True
-        )
+        done = warm.run(arguments, environment)
+        done.check_returncode()
         return done.stdout
 
     migrated.put_into(tmp_path)

@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.rig import migrated, warm
 from tests.rig.fixtures import authority, dovecot, mailbox, smtp_sink
 from tests.rig.postgres import Postgres
 from tests.rig.processes import end, wait_until
@@ -60,15 +61,14 @@ class Installation:
         self.log = (folder / "workers.log").open("ab")
         self.workers: list[subprocess.Popen[bytes]] = []
         self._connection = (mailbox.address, str(mailbox.dovecot.port), mailbox.dovecot.password, str(sink.port))
-        self.python("-m", "mailwall.config", "migrate", "--verbosity", "0")
+        if "MAILWALL_DATABASE_URL" not in env:
+            migrated.put_into(folder)
 
     def enrol(self, people: int) -> None:
         self.python("-c", SETUP, *self._connection, str(people))
 
     def python(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments], env=self.environment, capture_output=True, text=True, timeout=90, check=False
-        )
+        done = warm.run(arguments, self.environment)
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 
@@ -132,7 +132,7 @@ def killed(request, install) -> Installation:
     if request.param == "sqlite":
         return install()
     server = request.getfixturevalue("postgres")
-    server.sql("CREATE DATABASE killed", "postgres")
+    server.sql("CREATE DATABASE killed TEMPLATE mailwall", "postgres")
     return install(MAILWALL_DATABASE_URL=server.url.rpartition("/")[0] + "/killed")
 
 
@@ -163,7 +163,7 @@ def test_workers_killed_at_any_moment_run_each_step_at_most_once(killed, smtp_si
 
 def test_a_worker_killed_between_claim_and_outbox_has_done_nothing(install, postgres, smtp_sink):
     """The worker's INSERT into the outbox waits for a lock of ours, its claim is not committed: then it dies."""
-    postgres.sql("CREATE DATABASE between", "postgres")
+    postgres.sql("CREATE DATABASE between TEMPLATE mailwall", "postgres")
     url = postgres.url.rpartition("/")[0] + "/between"
     here = install(MAILWALL_DATABASE_URL=url)
     here.enrol(1)
