@@ -106,6 +106,7 @@ def database_from(url: str, data_dir: Path) -> dict[str, object]:
         "PORT": parts.port or "",
         "CONN_HEALTH_CHECKS": True,  # after a restart no request meets a dead connection of the pool
         "OPTIONS": {
+            "prepare_threshold": 5,  # allows it: Django's own cursors never prepare, sending/statements.py does
             "pool": {"min_size": 1, "max_size": 24, "timeout": 10},
             # a network that swallows packets is noticed within half a minute, not after the system's two hours
             "connect_timeout": 5,

@@ -6,7 +6,6 @@ worker claims the mail. A worker that was overtaken or whose mail was cancelled 
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import secrets
@@ -17,21 +16,20 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
-from django.db.backends.utils import CursorWrapper
-from django.db.models import Exists, F, Model, OuterRef
+from django.db.models import F
 from django.utils.translation import gettext_noop as _
 
 from mailwall.errors import MailwallError
-from mailwall.mailstore.models import DeliveryState, Message
-from mailwall.sending import hooks, rules, services
-from mailwall.sending.models import CopyState, DraftMessage, Outgoing, OutgoingContent, OutgoingState
+from mailwall.mailstore.models import DeliveryState
+from mailwall.sending import hooks, rules, services, statements
+from mailwall.sending.models import CopyState, Outgoing, OutgoingContent, OutgoingState
+from mailwall.sending.statements import End
 from mailwall.smtp.errors import SmtpTemporary
 from mailwall.smtp.types import SubmitResult
 from mailwall.web import clock
 
 logger = logging.getLogger(__name__)
 
-LOOK_FIRST_AFTER = timedelta(seconds=30)  # while a worker lives, its own answer comes sooner
 LOOK_SOON_AFTER = timedelta(seconds=5)
 MSGID_PARTLY = _("Not delivered to %(addresses)s: %(words)s")
 MSGID_WAITING = _("Delivered to %(accepted)s. Not yet to %(addresses)s, we try again: %(words)s")
@@ -46,19 +44,8 @@ class Overtaken(MailwallError):
 
 def claim(account_id: int, now: datetime, at_once: int = rules.CLAIMED_FIRST) -> list[Outgoing]:
     """Take the next few mails of an account that are due, oldest first; [] when there are none."""
-    token = secrets.token_hex(16)
-    taken = {
-        "state": OutgoingState.QUEUED, "lease_token": token, "attempts": F("attempts") + 1,
-        "lease_until": now + timedelta(seconds=settings.LEASE_SECONDS),
-    }  # fmt: skip
-    due = Outgoing.objects.due(now).filter(account_id=account_id)
-    while ids := list(due.order_by("due_at", "pk").values_list("pk", flat=True)[:at_once]):
-        if Outgoing.objects.due(now).filter(pk__in=ids).update(**taken):
-            is_draft = Exists(DraftMessage.objects.filter(outgoing=OuterRef("pk")))
-            mine = Outgoing.objects.filter(pk__in=ids, lease_token=token).annotate(is_draft=is_draft)
-            return list(mine.only(*_COLUMNS).order_by("due_at", "pk"))
-        # another worker was faster: the next ones
-    return []
+    until = now + timedelta(seconds=settings.LEASE_SECONDS)
+    return statements.claim(account_id, now, until, secrets.token_hex(16), at_once)
 
 
 def release(rows: Iterable[Outgoing], error: MailwallError | None = None) -> None:
@@ -78,15 +65,8 @@ def begin(row: Outgoing) -> None:
 
     :raises Overtaken: this try may not begin.
     """
-    with connection.cursor() as cursor:
-        now = clock.now()
-        if not _begin(cursor, row, _stored(now), _stored(now + LOOK_FIRST_AFTER)):
-            raise Overtaken("Another worker has this mail, or it was cancelled.")
-
-
-def _begin(cursor: CursorWrapper, row: Outgoing, at: Any, look_at: Any) -> bool:
-    cursor.execute(_BEGIN, (at, look_at, row.pk, row.lease_token))
-    return bool(cursor.rowcount)
+    if not statements.begin(row, clock.now()):
+        raise Overtaken("Another worker has this mail, or it was cancelled.")
 
 
 def sent(row: Outgoing, result: SubmitResult, *, then: Outgoing | None = None) -> bool:
@@ -105,29 +85,23 @@ def sent(row: Outgoing, result: SubmitResult, *, then: Outgoing | None = None) -
 
 
 def _sent(row: Outgoing, accepted: Sequence[str], refused: Mapping[str, str], then: Outgoing | None) -> bool:
-    now = clock.now()
-    at, look_at = _stored(now), _stored(now + LOOK_FIRST_AFTER)
-    settled = (at, at, json.dumps(accepted), json.dumps(refused), at, row.pk, row.lease_token)
     reason = None
     if refused:
         params = {"addresses": ", ".join(refused), "words": _once(refused.values())}
-        reason = json.dumps({"msgid": MSGID_PARTLY, "params": params})
+        reason = {"msgid": MSGID_PARTLY, "params": params}
+    now = clock.now()
+    ended = End(row=row, accepted=accepted, refused=refused, reason=reason, at=now)
     listened_to = row.automatic or getattr(row, "is_draft", True)
-    if connection.vendor == "postgresql" and not listened_to and row.sent_at is None:
-        begins = (at, look_at, then.pk, then.lease_token) if then else (None, None, None, "")
-        with connection.cursor() as cursor:
-            cursor.execute(_ALL_AT_ONCE, (*settled, reason, *begins))
-            return bool(cursor.fetchone()[0])
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_SENT, settled)
-        if cursor.rowcount:
-            cursor.execute(_SHOW_SENT, (reason, row.message_id))
+    if not listened_to and row.sent_at is None and not connection.in_atomic_block:
+        return statements.end_and_begin(ended, then)
+    with transaction.atomic():
+        if statements.end(ended):
             if row.sent_at is not None:  # its copy may have been filed when the first receivers got it
                 settled_copy = Outgoing.objects.filter(pk=row.pk).exclude(copy_state=CopyState.WANTED)
                 OutgoingContent.objects.filter(outgoing__in=settled_copy).delete()
             if listened_to:
                 hooks.tell_outgoing_settled(row.pk, hooks.SENT)
-        return then is not None and _begin(cursor, then, at, look_at)
+        return then is not None and statements.begin(then, now)
 
 
 def _partly_sent(
@@ -205,40 +179,6 @@ def _told(error: MailwallError) -> dict[str, Any]:
         "error_msgid": getattr(error, "msgid", ""),
         "error_params": getattr(error, "params", {}),
     }
-
-
-# -- what every single mail costs: three statements, written out, for the ORM takes longer to make than to run them
-
-#: what a try reads of its mail
-_COLUMNS = (
-    "account_id", "sender_id", "message_id", "state", "receivers", "refused", "size_bytes", "automatic", "queued_at",
-    "attempts", "lease_token", "accepted", "sent_at",
-)  # fmt: skip
-
-
-def _of(model: type[Model]) -> str:
-    return str(model._meta.db_table)
-
-
-_BEGIN = f"""UPDATE {_of(Outgoing)} SET state = 'sending', data_started_at = %s, look_at = %s
-WHERE id = %s AND lease_token = %s AND state = 'queued'"""  # noqa: S608 -- a table of ours
-_SENT = f"""UPDATE {_of(Outgoing)} SET state = 'sent', sent_at = COALESCE(sent_at, %s), settled_at = %s,
-accepted = %s, refused = %s, copy_at = CASE copy_state WHEN '' THEN %s ELSE copy_at END,
-copy_state = CASE copy_state WHEN '' THEN 'wanted' ELSE copy_state END, lease_token = '', lease_until = NULL,
-error_code = '', error_message = '', error_msgid = '', error_params = '{{}}'
-WHERE id = %s AND lease_token = %s AND lease_token <> ''"""  # noqa: S608
-_SHOW_SENT = f"UPDATE {_of(Message)} SET delivery_state = 'sent', delivery_reason = %s WHERE id = %s"  # noqa: S608
-#: the same three where one statement can do them (PostgreSQL): one question instead of five
-_ALL_AT_ONCE = f"""WITH settled AS ({_SENT} RETURNING message_id),
-shown AS (UPDATE {_of(Message)} SET delivery_state = 'sent', delivery_reason = %s::jsonb
-  WHERE id IN (SELECT message_id FROM settled)),
-begun AS ({_BEGIN} RETURNING id)
-SELECT count(*) FROM begun"""  # noqa: S608
-
-
-def _stored(moment: datetime) -> Any:
-    """A moment as the database has it."""
-    return connection.ops.adapt_datetimefield_value(moment)
 
 
 def _persistently(write: Callable[[], bool]) -> bool:

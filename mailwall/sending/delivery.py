@@ -26,6 +26,8 @@ from mailwall.web.secrets import SecretUnreadable
 
 logger = logging.getLogger(__name__)
 
+_ALLOWED_SECONDS = 1.0  # as long as a claim is to last: an answer to "may it send?" is believed no longer
+
 
 @logged_as("send")
 def deliver_account(account_id: int, *, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -38,12 +40,14 @@ def deliver_account(account_id: int, *, stopping: Callable[[], bool] = lambda: F
     taken = 0
     if account is None:
         return taken
-    at_once = rules.CLAIMED_FIRST
+    at_once, allowed, ask_again_at = rules.CLAIMED_FIRST, 0, 0.0
     with contextlib.closing(_Line(account)) as line:
         while not stopping() and (rows := attempts.claim(account_id, clock.now(), at_once)):
-            if not _may_send(account, rows):
-                break
             began_at = time.monotonic()
+            if rows[0].sender_id != allowed or began_at >= ask_again_at:
+                if not _may_send(account, rows):
+                    break
+                allowed, ask_again_at = rows[0].sender_id, began_at + _ALLOWED_SECONDS
             done = _hand_over_all(line, rows, stopping)
             taken += done
             at_once = rules.claim_size(done, time.monotonic() - began_at)

@@ -49,8 +49,9 @@ class _Lines:
         return len(self._buffer)
 
     def readline(self, limit: int = -1) -> bytes:
-        deadline = min(time.monotonic() + self.patience_seconds, self.job_ends_at)
-        if time.monotonic() >= deadline:
+        began_at = time.monotonic()
+        deadline = min(began_at + self.patience_seconds, self.job_ends_at)
+        if began_at >= deadline:
             raise TimeoutError
         while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) < _MAX_LINE_BYTES:
             left = deadline - time.monotonic()

@@ -88,10 +88,11 @@ def _options(client: Client, raw: bytes, addresses: Sequence[str]) -> str:
             size_mb, limit_mb = -(-len(raw) // 1_000_000), int(limit) // 1_000_000
             raise SmtpRefused(SmtpRefused.MSGID_TOO_LARGE, {"size_mb": size_mb, "limit_mb": limit_mb})
         options += f" SIZE={len(raw)}"
-    header, _, _ = raw.partition(b"\r\n\r\n")
-    if not raw.isascii() and client.has_extn("8bitmime"):
+    is_ascii = raw.isascii()
+    if not is_ascii and client.has_extn("8bitmime"):
         options += " BODY=8BITMIME"
-    if client.has_extn("smtputf8") and not (header.isascii() and all(each.isascii() for each in addresses)):
+    header_is_ascii = is_ascii or raw.partition(b"\r\n\r\n")[0].isascii()
+    if client.has_extn("smtputf8") and not (header_is_ascii and all(each.isascii() for each in addresses)):
         options += " SMTPUTF8"
     return options
 
@@ -105,5 +106,5 @@ def _with_line_ends(raw: bytes) -> bytes:
 
 def _stuffed(raw: bytes) -> bytes:
     """Lines that begin with a dot get another one (RFC 5321 §4.5.2)."""
-    stuffed = raw.replace(b"\r\n.", b"\r\n..")
+    stuffed = raw.replace(b"\r\n.", b"\r\n..") if b"\r\n." in raw else raw  # to look is cheaper
     return b"." + stuffed if stuffed.startswith(b".") else stuffed

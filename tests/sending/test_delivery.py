@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import email
 import email.policy
 import threading
@@ -9,14 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from mailwall.email_accounts.models import EmailAccount
 from mailwall.mailstore.models import DeliveryState, Message
 from mailwall.mime.types import Address
-from mailwall.sending import attempts, delivery, hooks, outbox, services
+from mailwall.sending import attempts, delivery, hooks, outbox, rules, services
 from mailwall.sending.errors import TooLate
-from mailwall.sending.models import Outgoing, OutgoingState
+from mailwall.sending.models import DraftMessage, Outgoing, OutgoingState
+from mailwall.smtp.types import SubmitResult
 from mailwall.team.models import User, Workspace
 from tests.rig.processes import free_port
 from tests.sending.conftest import EWA, deliver, file_copies, make_due
@@ -269,6 +271,51 @@ def test_two_workers_hand_every_mail_over_once(account, queue, smtp_sink):
         assert sum(pool.map(work, range(3))) == 20
     assert len(smtp_sink.taken) == 20
     assert set(Outgoing.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def test_claim_takes_the_oldest_first_and_knows_drafts(account, people, queue):
+    newer, older = queue(subject="1"), queue(subject="0")
+    make_due(newer, due_at=datetime.now(UTC) - timedelta(seconds=1))
+    make_due(older, due_at=datetime.now(UTC) - timedelta(seconds=2))
+    DraftMessage.objects.create(writer=people.alice, outgoing=newer, updated_at=datetime.now(UTC))
+    queue(subject="2", hold_seconds=20)
+    claimed = attempts.claim(account.pk, datetime.now(UTC))
+    assert [(row.pk, row.is_draft, row.attempts) for row in claimed] == [(older.pk, False, 1), (newer.pk, True, 1)]
+    assert len({row.lease_token for row in claimed}) == 1
+
+
+def test_end_of_a_mail_is_not_written_without_the_fence_of_the_next(account, queue):
+    for number in range(2):
+        queue(subject=str(number))
+    first, second = attempts.claim(account.pk, datetime.now(UTC))
+    attempts.begin(first)
+    broken = copy.copy(second)
+    broken.pk = object()
+    result = SubmitResult(accepted=tuple(first.receivers), refused={})
+    with pytest.raises(DatabaseError):
+        attempts.sent(first, result, then=broken)
+    assert [row.state for row in Outgoing.objects.order_by("pk")] == ["sending", "queued"]
+    assert card(first).delivery_state == DeliveryState.WAITING
+    assert attempts.sent(first, result, then=second)
+    assert [row.state for row in Outgoing.objects.order_by("pk")] == ["sent", "sending"]
+    assert card(first).delivery_state == DeliveryState.SENT
+
+
+def test_account_that_is_switched_off_meanwhile_sends_what_was_claimed_and_no_more(
+    account, queue, smtp_sink, monkeypatch
+):
+    monkeypatch.setattr(delivery, "_ALLOWED_SECONDS", 0.0)
+    for number in range(rules.CLAIMED_FIRST + 3):
+        queue(subject=str(number))
+    real = attempts.sent
+
+    def switched_off(row, result, *, then=None) -> bool:
+        EmailAccount.objects.update(sending_active=False)
+        return real(row, result, then=then)
+
+    monkeypatch.setattr(attempts, "sent", switched_off)
+    assert delivery.deliver_account(account.pk) == len(smtp_sink.taken) == rules.CLAIMED_FIRST
+    assert Outgoing.objects.filter(state="failed").count() == 3
 
 
 def test_worker_that_was_overtaken_says_no_data(account, queue, smtp_sink):
