@@ -8,6 +8,7 @@ import pytest
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db import connection
 from django.db.models.signals import post_migrate
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
 from mailwall.web.catalogues import compile_catalogues
@@ -20,11 +21,24 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """What drives real servers and browsers on a busy machine may stumble: it is run once more, and pytest says so."""
+    """Marks what can be told without the author."""
     for item in items:
-        if any(item.iter_markers("browser")) or any(item.iter_markers("live")):
+        # what drives real servers and browsers on a busy machine may stumble: it is run once more, and pytest says so
+        if is_marked(item, "browser", "live"):
             item.add_marker(pytest.mark.flaky(reruns=1))
+        if uses_database(item):
+            item.add_marker("database")
+
+
+def uses_database(item: pytest.Item) -> bool:
+    asked = is_marked(item, "django_db") or {"db", "transactional_db", "live_server"} & set(item.fixturenames)
+    return bool(asked) or issubclass(item.cls or object, TransactionTestCase)
+
+
+def is_marked(item: pytest.Item, *names: str) -> bool:
+    return any(item.get_closest_marker(name) for name in names)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def product():
-    product = Product(MAILWALL_DEMO="1", MAILWALL_MAIL_HOSTS_ALLOW="")
+    product = Product(fresh=True, MAILWALL_DEMO="1", MAILWALL_MAIL_HOSTS_ALLOW="")
     yield product
     product.remove()
 
