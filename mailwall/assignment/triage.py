@@ -10,19 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
 
 from mailwall.assignment.models import IgnoredSender, MailKind, Unassigned, UnassignedQuerySet, UnknownSender
 from mailwall.email_accounts import queries as account_queries
 from mailwall.email_accounts.free_mail import FREE_MAIL_DOMAINS, domain_of, is_free_mail
+from mailwall.mailstore import sql
 from mailwall.mailstore.models import Message, Participant
 from mailwall.team.models import User
 
 SUBJECTS = 3
 MAX_SENDERS_OF_DOMAIN = 200
 MAX_ROWS_COUNTED, MAX_GROUPS_COUNTED = 2_000, 999
-_EACH = "\0each"  # where the address of each group comes in; no address holds a NUL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,18 +122,23 @@ def tallies(desk: Desk, *, by_domain: bool = False) -> dict[str, Tally]:
         counts[f"messages_{kind}"] = Sum("messages", filter=Q(kind=kind), default=0)
     found = rows[: MAX_ROWS_COUNTED + 1].aggregate(**counts)
     if found["rows"] > MAX_ROWS_COUNTED:
-        return {kind: _counted_up_to(rows.filter(kind=kind), key) for kind in MailKind.values}
+        return _counted_up_to(rows, key)
     return {kind: Tally(groups=found[f"groups_{kind}"], messages=found[f"messages_{kind}"]) for kind in MailKind.values}
 
 
 def count_people(viewer: User) -> Tally:
     """How many people wait to be sorted."""
-    return _counted_up_to(desk_of(viewer).senders().filter(kind=MailKind.PEOPLE), "address")
+    return _counted_up_to(desk_of(viewer).senders(), "address", [MailKind.PEOPLE.value])[MailKind.PEOPLE]
 
 
-def _counted_up_to(rows: UnassignedQuerySet, key: str) -> Tally:
-    number = rows.order_by().values(key).distinct()[: MAX_GROUPS_COUNTED + 1].count()
-    return Tally(groups=min(number, MAX_GROUPS_COUNTED), is_more=number > MAX_GROUPS_COUNTED)
+def _counted_up_to(rows: UnassignedQuerySet, key: str, kinds: Sequence[str] = MailKind.values) -> dict[str, Tally]:
+    groups = rows.filter(kind=sql.EACH).order_by().values(key).distinct()[: MAX_GROUPS_COUNTED + 1]
+    statement, parameters = groups.query.sql_with_params()
+    counted = sql.for_each(f"SELECT COUNT(*) FROM ({statement}) AS groups", parameters, kinds)  # noqa: S608
+    return {
+        kind: Tally(groups=min(number, MAX_GROUPS_COUNTED), is_more=number > MAX_GROUPS_COUNTED)
+        for kind, number in counted
+    }
 
 
 def messages_with(viewer: User, addresses: Collection[str]) -> int:
@@ -251,15 +255,10 @@ def _newest_messages(viewer: User, groups: Sequence[Group], kind: str) -> dict[s
     found: dict[str, list[int]] = {group.key: [] if group.address else [group.newest_id] for group in groups}
     if not of_senders:
         return found
-    rows = Unassigned.objects.visible_to(viewer).filter(kind=kind, counterpart=_EACH).order_by("-message")
-    part, values = rows.values_list("counterpart", "message_id")[:SUBJECTS].query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            " UNION ALL ".join(f"SELECT * FROM ({part}) AS of_{n}" for n in range(len(of_senders))),  # noqa: S608
-            [group.address if value == _EACH else value for group in of_senders for value in values],
-        )
-        for address, message_id in cursor.fetchall():
-            found[address].append(message_id)
+    rows = Unassigned.objects.visible_to(viewer).filter(kind=kind, counterpart=sql.EACH).order_by("-message")
+    statement, parameters = rows.values_list("message_id")[:SUBJECTS].query.sql_with_params()
+    for address, message_id in sql.for_each(statement, parameters, [group.address for group in of_senders]):
+        found[address].append(message_id)
     return found
 
 

@@ -40,6 +40,31 @@ def fixed_join() -> str:
     return "JOIN" if connection.vendor == "postgresql" else "CROSS JOIN"
 
 
+EACH = "\0each"  # no text in the database holds a NUL
+
+
+def for_each(statement: str, parameters: Sequence[Any], values: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Ask once for each of the values, which EACH stands for among the parameters: (value, *columns) of all, in one go.
+
+    PostgreSQL plans the statement once (LATERAL), SQLite gets it as often as there are values.
+    """
+    if not values:
+        return []
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            pieces = statement.split("%s")
+            marks = ["each.value" if value == EACH else "%s" for value in parameters]
+            asked = "".join(piece + mark for piece, mark in zip(pieces, [*marks, ""], strict=True))
+            given = [list(values), *(value for value in parameters if value != EACH)]
+            lateral = f"SELECT each.value, found.* FROM unnest(%s::text[]) each(value), LATERAL ({asked}) found"  # noqa: S608
+            cursor.execute(lateral, given)
+        else:
+            each = [(value, *(value if given == EACH else given for given in parameters)) for value in values]
+            once = f"SELECT %s, found.* FROM ({statement}) AS found"  # noqa: S608
+            cursor.execute(" UNION ALL ".join([once] * len(each)), [value for row in each for value in row])
+        return cursor.fetchall()
+
+
 def insert_rows(
     model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]], *, conflict: str = ""
 ) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from urllib.parse import urlencode
 
 from django import template
-from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from mailwall.assignment.triage import Group
 from mailwall.contacts.rules import readable_address
 
 register = template.Library()
@@ -39,9 +36,3 @@ def group_id(key: str) -> str:
 def readable(value: str) -> str:
     """An address or a domain as people write it, not in punycode."""
     return readable_address(value) if "@" in value else readable_address(f"@{value}").removeprefix("@")
-
-
-@register.filter
-def panel_url(group: Group, name: str) -> str:
-    """The address of one of a sender's panels."""
-    return f"{reverse(f'assignment:{name}')}?{urlencode({'address': group.address})}"
