@@ -21,7 +21,7 @@ from mailwall.team.models import User
 
 SUBJECTS = 3
 MAX_SENDERS_OF_DOMAIN = 200
-MAX_ROWS_COUNTED, MAX_GROUPS_COUNTED = 2_000, 999
+MAX_ROWS_COUNTED = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """Of one kind: how many groups, how many messages. is_more: there are more than that; they were not all counted."""
+    """Of one kind: how many groups, how many messages. is_more: at least so many; not all were counted."""
 
     groups: int = 0
     messages: int = 0
@@ -112,33 +112,21 @@ def page_of_groups(
     return groups, groups[-1].newest_id if len(listed) > limit else None
 
 
-def tallies(desk: Desk, *, by_domain: bool = False) -> dict[str, Tally]:
-    """What stands on each tab: exact up to MAX_ROWS_COUNTED, beyond that up to MAX_GROUPS_COUNTED groups."""
+def tallies(desk: Desk, *, by_domain: bool = False, kinds: Sequence[str] = MailKind.values) -> dict[str, Tally]:
+    """What stands on each tab: exact of kinds with up to MAX_ROWS_COUNTED rows, else what the newest of them hold."""
     key = "domain" if by_domain else "address"
-    rows = _grouped(desk.senders(), by_domain=by_domain).order_by()
-    counts: dict[str, Any] = {"rows": Count("pk")}
-    for kind in MailKind.values:
-        counts[f"groups_{kind}"] = Count(key, distinct=True, filter=Q(kind=kind))
-        counts[f"messages_{kind}"] = Sum("messages", filter=Q(kind=kind), default=0)
-    found = rows[: MAX_ROWS_COUNTED + 1].aggregate(**counts)
-    if found["rows"] > MAX_ROWS_COUNTED:
-        return _counted_up_to(rows, key)
-    return {kind: Tally(groups=found[f"groups_{kind}"], messages=found[f"messages_{kind}"]) for kind in MailKind.values}
+    rows = _grouped(desk.senders().filter(kind=sql.EACH), by_domain=by_domain).order_by("-newest_id")
+    newest, parameters = rows.values_list(key, "messages")[: MAX_ROWS_COUNTED + 1].query.sql_with_params()
+    counts = f"SELECT COUNT(*), COUNT(DISTINCT {key}), COALESCE(SUM(messages), 0) FROM ({newest}) AS newest"  # noqa: S608
+    return {
+        kind: Tally(groups=groups, messages=int(messages), is_more=number > MAX_ROWS_COUNTED)
+        for kind, number, groups, messages in sql.for_each(counts, parameters, kinds)
+    }
 
 
 def count_people(viewer: User) -> Tally:
     """How many people wait to be sorted."""
-    return _counted_up_to(desk_of(viewer).senders(), "address", [MailKind.PEOPLE.value])[MailKind.PEOPLE]
-
-
-def _counted_up_to(rows: UnassignedQuerySet, key: str, kinds: Sequence[str] = MailKind.values) -> dict[str, Tally]:
-    groups = rows.filter(kind=sql.EACH).order_by().values(key).distinct()[: MAX_GROUPS_COUNTED + 1]
-    statement, parameters = groups.query.sql_with_params()
-    counted = sql.for_each(f"SELECT COUNT(*) FROM ({statement}) AS groups", parameters, kinds)  # noqa: S608
-    return {
-        kind: Tally(groups=min(number, MAX_GROUPS_COUNTED), is_more=number > MAX_GROUPS_COUNTED)
-        for kind, number in counted
-    }
+    return tallies(desk_of(viewer), kinds=[MailKind.PEOPLE.value])[MailKind.PEOPLE]
 
 
 def messages_with(viewer: User, addresses: Collection[str]) -> int:

@@ -105,10 +105,12 @@ def test_newsletters_and_automatic_mail_are_folded_apart(cast, account):
 
 def test_many_groups_are_counted_up_to_a_limit(cast, account, monkeypatch):
     monkeypatch.setattr(triage, "MAX_ROWS_COUNTED", 5)
-    monkeypatch.setattr(triage, "MAX_GROUPS_COUNTED", 6)
-    arrive(account, *(incoming(f"p{number}@x.example") for number in range(9)))
-    assert tallies(cast.alice)["people"] == Tally(groups=6, is_more=True)
-    assert triage.count_people(cast.alice) == Tally(groups=6, is_more=True)
+    arrive(account, *(incoming(f"p{number}@x.example") for number in range(5)))
+    assert tallies(cast.alice)["people"] == Tally(groups=5, messages=5)
+    arrive(account, *(incoming(f"q{number}@y.example") for number in range(9)))
+    assert tallies(cast.alice)["people"] == Tally(groups=6, messages=6, is_more=True)
+    assert triage.count_people(cast.alice) == Tally(groups=6, messages=6, is_more=True)
+    assert tallies(cast.alice)["newsletters"] == Tally()
 
 
 def test_what_became_our_own_is_not_offered(cast, account):
