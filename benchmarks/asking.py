@@ -18,7 +18,7 @@ from django.db.models import Count  # noqa: E402
 from django.test import Client  # noqa: E402
 
 from mailwall.assignment.models import Link  # noqa: E402
-from mailwall.config import prepare  # noqa: E402
+from mailwall.config import prepare, wsgi  # noqa: E402, F401 -- wsgi: as the server's processes, all loaded and frozen
 from mailwall.team.models import User  # noqa: E402
 from mailwall.team.services import create_token  # noqa: E402
 from mailwall.team.sign_in import BACKEND  # noqa: E402

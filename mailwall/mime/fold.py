@@ -64,7 +64,8 @@ def folded_ends(text: str) -> Sequence[int]:
     """For each character of the text where its folded form ends in the folded text."""
     if text.isascii():
         return range(1, len(text) + 1)
-    return list(accumulate(1 if char.isascii() else len(_TABLE[ord(char)]) for char in text))
+    widths = {char: len(fold_text(char)) for char in set(text)}
+    return list(accumulate(map(widths.__getitem__, text)))
 
 
 def words(text: str) -> list[str]:

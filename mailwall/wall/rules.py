@@ -25,7 +25,6 @@ _PIECE = re.compile(
     re.IGNORECASE,
 )
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
-_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,25 +179,31 @@ def cut_snippet(text: str, terms: Sequence[Term], *, length: int = SNIPPET_LENGT
 
 def mark_hits(text: str, terms: Sequence[Term]) -> list[Piece]:
     """`text` in pieces, the words of the terms marked. Meant for lines, not for whole mails."""
-    ends, folded = folded_ends(text), fold_text(text)
-    whole = {word for term in terms for word in term.words[: -1 if term.prefix else None]}
-    beginnings = tuple({term.words[-1] for term in terms if term.prefix})
     pieces: list[Piece] = []
     done = 0
-    for match in _WORD.finditer(folded):
-        word = match[0]
-        if word in whole or (beginnings and word.startswith(beginnings)):
-            begin, end = bisect_left(ends, match.start() + 1), bisect_left(ends, match.end()) + 1
-            begin = max(begin, done)  # ¼ folds into two words
-            if begin >= end:
-                continue
-            if begin > done:
-                pieces.append(Piece(text=text[done:begin], hit=False))
-            pieces.append(Piece(text=text[begin:end], hit=True))
-            done = end
+    hits = list(_words_of(tuple(terms)).finditer(fold_text(text))) if terms else []
+    ends = folded_ends(text) if hits else ()
+    for match in hits:
+        begin, end = bisect_left(ends, match.start() + 1), bisect_left(ends, match.end()) + 1
+        begin = max(begin, done)  # ¼ folds into two words
+        if begin >= end:
+            continue
+        if begin > done:
+            pieces.append(Piece(text=text[done:begin], hit=False))
+        pieces.append(Piece(text=text[begin:end], hit=True))
+        done = end
     if done < len(text):
         pieces.append(Piece(text=text[done:], hit=False))
     return pieces
+
+
+@lru_cache
+def _words_of(terms: tuple[Term, ...]) -> re.Pattern[str]:
+    """Each word of the terms wherever it stands in folded text; a beginning takes its whole word."""
+    whole = {word for term in terms for word in term.words[: -1 if term.prefix else None]}
+    beginnings = {term.words[-1] for term in terms if term.prefix}
+    words = [*map(re.escape, sorted(whole)), *(rf"{re.escape(word)}[^\W_]*" for word in sorted(beginnings))]
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(words)})(?![^\W_])")
 
 
 # -- how things look

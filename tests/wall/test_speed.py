@@ -50,7 +50,7 @@ def count(client: Client, url: str) -> int:
 #: by address: so many questions at most
 MOST = {
     "/contacts/{}/": 24,
-    "/contacts/{}/?q=words": 29,
+    "/contacts/{}/?q=words": 30,
     "/mail/": 22,
     "/mail/?q=words": 27,
     "/search?q=words": 23,
