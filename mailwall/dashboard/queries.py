@@ -115,7 +115,7 @@ def checklist(viewer: User, unassigned_count: int) -> list[Step]:
     )
     has_account, has_contact, has_message, has_colleague = facts.get()
     steps = []
-    if may_connect(viewer, team.workspace()):
+    if has_account or may_connect(viewer, team.workspace()):
         steps.append(Step(label=_("Connect a mailbox"), url_name="sync:account_new", is_done=has_account))
     steps.append(Step(label=_("Add your contacts"), url_name="contacts:new", is_done=has_contact))
     is_sorted = has_message and not unassigned_count
