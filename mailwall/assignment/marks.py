@@ -54,20 +54,14 @@ def settle(message_ids: Collection[int]) -> int:
     return len(gone)
 
 
-def lift(message_ids: Collection[int]) -> int:
-    """As settle, of messages that the caller has just linked, every one: nothing has to be looked up."""
+def drop(message_ids: Collection[int]) -> int:
+    """Take the marks of messages that the caller deletes or has linked, and count them out; in that transaction.
+
+    Gives how many had one. Nothing is looked up, so the caller holds the messages: by deleting them, or by links whose
+    foreign key is checked at once (services._link_missing).
+    """
     if not message_ids:
         return 0
-    with transaction.atomic():
-        _lock(message_ids)
-        return drop(message_ids)
-
-
-def drop(message_ids: Collection[int]) -> int:
-    """Take the marks of messages that are about to be deleted, and count them out; in that transaction.
-
-    Gives how many had one.
-    """
     gone = _changed(
         f"DELETE FROM assignment_unassigned WHERE {sql.one_of('message_id')} RETURNING {senders.COLUMNS}",  # noqa: S608
         message_ids,
@@ -99,12 +93,13 @@ def count(account_ids: Collection[int] | None) -> int:
 
 def _lock(message_ids: Collection[int]) -> None:
     """Whoever changes the links of a message at the same time waits here, in one order, and then sees what the first
-    did: each statement of PostgreSQL looks anew (READ COMMITTED). SQLite has one writer at a time."""
+    did: each statement of PostgreSQL looks anew (READ COMMITTED). FOR UPDATE, for that waits for the checks of foreign
+    keys too. SQLite has one writer at a time."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT COUNT(*) FROM (SELECT 1 FROM mailstore_message WHERE {sql.one_of('id')} "  # noqa: S608
-                "ORDER BY id FOR NO KEY UPDATE) AS locked",
+                "ORDER BY id FOR UPDATE) AS locked",
                 [sql.values_of(message_ids)],
             )
 

@@ -125,6 +125,21 @@ def look_anew(*models_: type[models.Model]) -> None:
             cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in models_)}")
 
 
+def check_at_once(model: type[models.Model], target: type[models.Model]) -> None:
+    """In this transaction each statement checks its own rows' foreign keys from `model` to `target`, which on PostgreSQL
+    also keeps the rows pointed to (FOR KEY SHARE), in the order of writing; else the commit does. SQLite has one writer
+    at a time."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT string_agg(quote_ident(conname), ', ') FROM pg_constraint "
+                "WHERE contype = 'f' AND conrelid = %s::regclass AND confrelid = %s::regclass",
+                [model._meta.db_table, target._meta.db_table],
+            )
+            [names] = cursor.fetchone()
+            cursor.execute(f"SET CONSTRAINTS {names} IMMEDIATE")
+
+
 def _prepared(field: models.Field[Any, Any], values: list[Any]) -> list[Any]:
     if isinstance(field, models.JSONField):
         return [json.dumps(value) for value in values]

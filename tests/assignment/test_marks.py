@@ -156,6 +156,20 @@ def test_who_takes_the_last_link_and_who_adds_one_agree_on_the_mark(story, link_
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("review_first", [True, False])
+def test_a_review_that_links_and_who_takes_the_last_link_agree_on_the_mark(story, review_first):
+    alice, row, jan, ewa = story
+    ewa.addresses.create(kind="person", address="who@else.example")
+    deeds = [
+        lambda: services.review_unassigned(trigger="manual"),
+        lambda: services.unassign_by_hand(alice, row.pk, jan.pk),
+    ]
+    at_once(*(deeds if review_first else reversed(deeds)))
+    assert is_assigned(row) and Link.objects.get().contact == ewa
+    assert counted() == []
+
+
+@pytest.mark.django_db(transaction=True)
 def test_two_who_take_a_link_each_leave_a_mark(story):
     alice, row, jan, ewa = story
     services.assign_by_hand(alice, row.pk, ewa.pk)
