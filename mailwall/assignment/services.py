@@ -127,7 +127,7 @@ def _link_missing(account_ids: Collection[int] | None) -> int:
     sql.look_anew(Contact, ContactAddress)
     for low, high in matching.address_ranges(REVIEW_BATCH):
         with transaction.atomic():
-            # holds each message from its link on (to lock them besides took an eighth more), contacts from the commit on
+            # holds each message from its link on: to lock them besides took an eighth more
             sql.check_at_once(Link, Message)
             assigned += marks.drop(matching.link_missing(low, high, account_ids))
     return assigned

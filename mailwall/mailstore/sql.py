@@ -126,9 +126,11 @@ def look_anew(*models_: type[models.Model]) -> None:
 
 
 def check_at_once(model: type[models.Model], target: type[models.Model]) -> None:
-    """In this transaction each statement checks its own rows' foreign keys from `model` to `target`, which on PostgreSQL
-    also keeps the rows pointed to (FOR KEY SHARE), in the order of writing; else the commit does. SQLite has one writer
-    at a time."""
+    """Each statement of this transaction checks the foreign keys of its rows from `model` to `target`, not the commit.
+
+    On PostgreSQL the check also holds the rows pointed to (FOR KEY SHARE), in the order of writing. SQLite has one
+    writer at a time.
+    """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(
