@@ -14,6 +14,7 @@ from mailwall.assignment import senders
 from mailwall.assignment.models import Unassigned
 from mailwall.assignment.senders import Mark
 from mailwall.mailstore import sql
+from mailwall.mailstore.models import Message
 
 HEAL_BATCH = 5_000
 _KIND = (
@@ -37,7 +38,9 @@ def settle(message_ids: Collection[int]) -> int:
     if not message_ids:
         return 0
     with transaction.atomic():
-        _lock(message_ids)
+        # who changes the links of a message at the same time waits here, and then sees what the first did: each
+        # statement of PostgreSQL looks anew (READ COMMITTED)
+        sql.lock_rows(Message, "id", message_ids, how="FOR UPDATE")
         gone = _changed(
             f"DELETE FROM assignment_unassigned WHERE {sql.one_of('message_id')} "  # noqa: S608 -- names of ours
             f"AND ({_LINKED.format('assignment_unassigned.message_id')} OR NOT {_RIGHT}) RETURNING {senders.COLUMNS}",
@@ -89,19 +92,6 @@ def count(account_ids: Collection[int] | None) -> int:
     """How many messages are unassigned, in these accounts or in all."""
     rows = Unassigned.objects.all()
     return (rows if account_ids is None else rows.filter(account__in=account_ids)).count()
-
-
-def _lock(message_ids: Collection[int]) -> None:
-    """Whoever changes the links of a message at the same time waits here, in one order, and then sees what the first
-    did: each statement of PostgreSQL looks anew (READ COMMITTED). FOR UPDATE, for that waits for the checks of foreign
-    keys too. SQLite has one writer at a time."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT COUNT(*) FROM (SELECT 1 FROM mailstore_message WHERE {sql.one_of('id')} "  # noqa: S608
-                "ORDER BY id FOR UPDATE) AS locked",
-                [sql.values_of(message_ids)],
-            )
 
 
 def _changed(statement: str, message_ids: Collection[int]) -> list[Mark]:

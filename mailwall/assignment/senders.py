@@ -7,13 +7,14 @@ any other. The daily review counts everything anew.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from django.db import connection, transaction
 
 from mailwall.assignment.models import UnknownSender
 from mailwall.mailstore import sql
+from mailwall.mailstore.models import Address
 
 _OF_ALL = (
     "INSERT INTO assignment_unknownsender (account_id, address, kind, only_owner, messages, newest_id) "
@@ -61,7 +62,8 @@ def move(*, gone: Sequence[Mark] = (), come: Sequence[Mark] = ()) -> None:
     if not gone and not come:
         return
     with transaction.atomic():
-        _lock({mark.address for mark in (*gone, *come)})
+        # who counts the same address at the same time waits, and then sees what was changed meanwhile
+        sql.lock_rows(Address, "address", {mark.address for mark in (*gone, *come)}, how="FOR NO KEY UPDATE")
         _take(gone)
         _add(come)
 
@@ -77,17 +79,6 @@ def rebuild() -> None:
 
 def _with_address(marks: Iterable[Mark]) -> list[Mark]:
     return [mark for mark in marks if mark.address]
-
-
-def _lock(addresses: Collection[str]) -> None:
-    """Who counts the same address at the same time waits, and then sees what was changed meanwhile."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT COUNT(*) FROM (SELECT 1 FROM mailstore_address WHERE {sql.one_of('address')} "  # noqa: S608
-                "ORDER BY id FOR NO KEY UPDATE) AS locked",
-                [sql.values_of(addresses)],
-            )
 
 
 def _add(come: Sequence[Mark]) -> None:

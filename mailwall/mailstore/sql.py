@@ -125,6 +125,17 @@ def look_anew(*models_: type[models.Model]) -> None:
             cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in models_)}")
 
 
+def lock_rows(model: type[models.Model], column: str, values: Iterable[int | str], *, how: str) -> None:
+    """Hold the rows with these values until the commit, in the order of their ids, so that no two wait for each other.
+
+    how: FOR UPDATE, which waits for checks of foreign keys too, or FOR NO KEY UPDATE. SQLite has one writer at a time.
+    """
+    if connection.vendor == "postgresql":
+        rows = f"SELECT 1 FROM {model._meta.db_table} WHERE {one_of(column)} ORDER BY id {how}"  # noqa: S608
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT COUNT(*) FROM ({rows}) AS held", [values_of(values)])  # noqa: S608
+
+
 def check_at_once(model: type[models.Model], target: type[models.Model]) -> None:
     """Each statement of this transaction checks the foreign keys of its rows from `model` to `target`, not the commit.
 
