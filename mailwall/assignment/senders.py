@@ -64,7 +64,8 @@ def move(*, gone: Sequence[Mark] = (), come: Sequence[Mark] = ()) -> None:
     with transaction.atomic():
         # who counts the same address at the same time waits, and then sees what was changed meanwhile
         sql.lock_rows(Address, "address", {mark.address for mark in (*gone, *come)}, how="FOR NO KEY UPDATE")
-        _take(gone)
+        if gone:
+            _take(gone)
         _add(come)
 
 
@@ -107,7 +108,8 @@ def _take(gone: Sequence[Mark]) -> None:
         changed[pk] = (messages - numbers[group], newest_id)
         if newest[group] >= newest_id:
             stale.append(pk)
-    UnknownSender.objects.filter(pk__one_of=empty).delete()
+    if empty:
+        UnknownSender.objects.filter(pk__one_of=empty).delete()
     for pk, newest_id in _newest_left(stale):
         changed[pk] = (changed[pk][0], newest_id)
     rows = [(pk, *values) for pk, values in changed.items()]
