@@ -36,7 +36,12 @@ class Lead:
 
 def leading(rows: MessageQuerySet, newer: MessageQuerySet, limit: int) -> list[Lead]:
     """The newest of `rows` for which `newer`, correlated with OuterRef, finds nothing."""
-    values = rows.filter(~Exists(newer)).order_by("-pk").values_list("pk", "dedupe_key", "thread_key", "internaldate")
+    return leads_of(rows.filter(~Exists(newer)), limit)
+
+
+def leads_of(rows: MessageQuerySet, limit: int | None = None) -> list[Lead]:
+    """These messages as they are, newest first."""
+    values = rows.order_by("-pk").values_list("pk", "dedupe_key", "thread_key", "internaldate")
     return [Lead(*row) for row in values[:limit]]
 
 

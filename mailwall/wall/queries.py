@@ -242,9 +242,8 @@ def mail_page(viewer: User, wanted: MailFilter, *, before: int | None = None, li
 def _mail_leads(viewer: User, wanted: MailFilter, base: MessageQuerySet, before: int | None, limit: int) -> list[Lead]:
     if wanted.query is not None:
         narrower = replace(wanted, query=None)
-        ids = search.find_messages(viewer, wanted.query, within=filtered(viewer, narrower), before=before, limit=limit)
-        rows = Message.objects.visible_to(viewer).filter(pk__in=ids).order_by("-pk")
-        return [Lead(*row) for row in rows.values_list("pk", "dedupe_key", "thread_key", "internaldate")]
+        within = filtered(viewer, narrower)
+        return search.find_messages(viewer, wanted.query, within=within, before=before, limit=limit)
     return leading_in(_in_pieces(viewer, wanted, before), newer_copies(base), limit)
 
 

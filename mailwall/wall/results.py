@@ -32,11 +32,11 @@ def search_page(
     limit: int = 30,
 ) -> CardPage:
     """Mails and notes that the query finds, newest first."""
-    found: list[tuple[Position, int | Note]] = []
+    found: list[tuple[Position, Lead | Note]] = []
     if kind != "note":
         bound = None if before is None else before.id if before.rank == EMAIL_RANK else before.second << 20
-        for pk in search.find_messages(viewer, query, before=bound, limit=limit + 1):
-            found.append((Position(second=pk >> 20, rank=EMAIL_RANK, id=pk), pk))
+        for lead in search.find_messages(viewer, query, before=bound, limit=limit + 1):
+            found.append((Position(second=lead.id >> 20, rank=EMAIL_RANK, id=lead.id), lead))
     if kind != "email":
         older = notes_after(before) if before else None
         for note in search.find_notes(viewer, query, older=older, limit=limit + 1):
@@ -49,17 +49,15 @@ def search_page(
 
 def best_page(viewer: User, query: SearchQuery, *, kind: str = "", skip: int = 0, limit: int = 30) -> BestPage:
     """Mails, best first (search.best_first), then notes."""
-    entries: list[int | Note] = [*search.best_first(viewer, query)] if kind != "note" else []
+    entries: list[Lead | Note] = [*search.best_first(viewer, query)] if kind != "note" else []
     if kind != "email":
         entries += search.find_notes(viewer, query, limit=search.MAX_BEST)
     page = entries[skip : skip + limit]
     return BestPage(cards=_hit_cards(viewer, query, page), next=skip + limit if len(entries) > skip + limit else None)
 
 
-def _hit_cards(viewer: User, query: SearchQuery, entries: Sequence[int | Note]) -> list[Card]:
-    ids = [entry for entry in entries if isinstance(entry, int)]
-    rows = Message.objects.visible_to(viewer).filter(pk__in=ids)
-    leads = [Lead(*row) for row in rows.values_list("pk", "dedupe_key", "thread_key", "internaldate")]
+def _hit_cards(viewer: User, query: SearchQuery, entries: Sequence[Lead | Note]) -> list[Card]:
+    leads = [entry for entry in entries if isinstance(entry, Lead)]
     built = build_cards(viewer, leads, Message.objects.visible_to(viewer), terms=query.terms)
-    shown = [built.get(entry) if isinstance(entry, int) else note_card(entry, query.terms) for entry in entries]
+    shown = [built.get(entry.id) if isinstance(entry, Lead) else note_card(entry, query.terms) for entry in entries]
     return [card for card in shown if card is not None]

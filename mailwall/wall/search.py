@@ -20,6 +20,7 @@ from mailwall.mailstore.rules import DATE_TOLERANCE, key_before
 from mailwall.team.models import User
 from mailwall.wall import full_text, rules
 from mailwall.wall.full_text import Match
+from mailwall.wall.grouping import Lead, leads_of
 from mailwall.wall.models import Note
 from mailwall.wall.rules import SearchQuery
 
@@ -122,25 +123,25 @@ def find_messages(
     within: MessageQuerySet | None = None,
     before: int | None = None,
     limit: int,
-) -> list[int]:
-    """Ids of visible messages that the query finds, newest first, below `before`; one for all copies of a mail.
+) -> list[Lead]:
+    """Visible messages that the query finds, newest first, with ids below `before`; one for all copies of a mail.
 
     within: a list of messages visible to the viewer, to look only there.
     """
     if query.is_empty:
         return []
     plan = _plan(viewer, query, Message.objects.visible_to(viewer) if within is None else within)
-    found: dict[str, int] = {}  # by what copies have in common
+    found: dict[str, Lead] = {}  # by what copies have in common
     shown: set[str] = set()
     below = _ALL_IDS[1] if before is None else before
     while len(found) < limit:
         ids = plan.hits_below(below, limit)
-        keys = dict(Message.objects.filter(pk__in=ids).values_list("pk", "dedupe_key"))
+        leads = leads_of(Message.objects.filter(pk__in=ids))
         if before is not None:
-            shown |= _shown_before(plan, set(keys.values()), before)
-        for pk in ids:
-            if pk in keys and keys[pk] not in shown:
-                found.setdefault(keys[pk], pk)
+            shown |= _shown_before(plan, {lead.dedupe_key for lead in leads}, before)
+        for lead in leads:
+            if lead.dedupe_key not in shown:
+                found.setdefault(lead.dedupe_key, lead)
         if len(ids) < limit:
             break
         below = ids[-1]
@@ -185,16 +186,17 @@ def find_notes(viewer: User, query: SearchQuery, *, limit: int, older: Q | None 
     return list(notes.select_related("author", "contact").order_by("-created_at", "-pk")[:limit])
 
 
-def best_first(viewer: User, query: SearchQuery) -> list[int]:
+def best_first(viewer: User, query: SearchQuery) -> list[Lead]:
     """The newest 500 hits: all words in the subject, then in subject and people, then anywhere; each newest first."""
-    ids = find_messages(viewer, query, limit=MAX_BEST)
+    leads = find_messages(viewer, query, limit=MAX_BEST)
+    ids = [lead.id for lead in leads]
     ranks = dict.fromkeys(ids, len(_RANKS))
     if query.terms:
         for rank, fields in reversed(list(enumerate(_RANKS))):
             match = full_text.match_of(query, fields)
             assert match is not None  # it has words
             ranks.update(dict.fromkeys(full_text.found_in(ids, match), rank))
-    return sorted(ids, key=lambda pk: (ranks[pk], -pk))
+    return sorted(leads, key=lambda lead: (ranks[lead.id], -lead.id))
 
 
 def index_note(note: Note) -> None:

@@ -75,9 +75,7 @@ def test_a_bad_file_or_passphrase_changes_nothing(seeded_sqlite, tmp_path):
     "end",
     ["os.kill(os.getpid(), 9)", pytest.param("raise OSError(28, 'No space left')", marks=pytest.mark.exhaustive)],
 )
-@pytest.mark.parametrize(
-    "database", ["seeded_sqlite", pytest.param("seeded_postgres", marks=pytest.mark.postgres)]
-)
+@pytest.mark.parametrize("database", ["seeded_sqlite", pytest.param("seeded_postgres", marks=pytest.mark.postgres)])
 def test_a_load_that_breaks_leaves_everything_as_it_was_and_the_next_one_works(database, end, request, tmp_path):
     installation = request.getfixturevalue(database)
     file = tmp_path / "b"
