@@ -6,6 +6,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import django
@@ -35,15 +36,12 @@ class Asker:
         self.browser.force_login(user, backend=BACKEND)
         self.program = Client(SERVER_NAME="localhost", headers={"Authorization": f"Bearer {create_token(user)}"})
 
-    def ask(self, path: str, query: dict[str, str]) -> tuple[int, float]:
-        """Gives the number of database queries and their ms; an answer other than 200 ends the benchmark."""
-        watch = Watch()
+    def ask(self, path: str, query: dict[str, str]) -> None:
+        """An answer other than 200 ends the benchmark."""
         client = self.program if path.startswith("/api/") else self.browser
-        with connection.execute_wrapper(watch):
-            answer = client.get(path, query_params=query)
+        answer = client.get(path, query_params=query)
         if answer.status_code != 200:
             raise SystemExit(f"{path} {query}: {answer.status_code}")
-        return watch.queries, 1000 * watch.seconds
 
 
 class Watch:
@@ -62,23 +60,30 @@ class Watch:
 
 
 def ask_in_turn(label: str, user: User, asked: Mapping[str, tuple[str, dict[str, str]]], rounds: int) -> None:
-    """Ask everything once cold and `rounds` times more, in turn; print p50 and p95 in ms, the median CPU time of this
-    process (on PostgreSQL without the database's), the least time in the database and the number of queries."""
+    """Requests by address and query, as do_in_turn."""
     asker = Asker(user)
-    times: dict[str, list[float]] = {kind: [] for kind in asked}
-    cpu: dict[str, list[float]] = {kind: [] for kind in asked}
-    sql: dict[str, list[float]] = {kind: [] for kind in asked}
-    queries: dict[str, int] = {}
+    do_in_turn(label, {kind: partial(asker.ask, *request) for kind, request in asked.items()}, rounds)
+
+
+def do_in_turn(label: str, deeds: Mapping[str, Callable[[], object]], rounds: int) -> None:
+    """Do everything once cold and `rounds` times more, in turn; print p50 and p95 in ms, the median CPU time of this
+    process (on PostgreSQL without the database's), the least time in the database and the number of queries."""
+    times: dict[str, list[float]] = {kind: [] for kind in deeds}
+    cpu: dict[str, list[float]] = {kind: [] for kind in deeds}
+    watches: dict[str, list[Watch]] = {kind: [] for kind in deeds}
     for _ in range(1 + rounds):
-        for kind, (path, query) in asked.items():
+        for kind, deed in deeds.items():
+            watch = Watch()
             begin, begin_cpu = time.perf_counter(), time.process_time()
-            queries[kind], in_database = asker.ask(path, query)
-            sql[kind].append(in_database)
+            with connection.execute_wrapper(watch):
+                deed()
             cpu[kind].append(1000 * (time.process_time() - begin_cpu))
             times[kind].append(1000 * (time.perf_counter() - begin))
+            watches[kind].append(watch)
     for kind, (_cold, *values) in times.items():
         middle, high = statistics.median(values), sorted(values)[int(0.95 * len(values))]
-        cost = f"cpu {statistics.median(cpu[kind]):.3g}, sql {min(sql[kind]):.3g}, {queries[kind]} queries"
+        sql, queries = 1000 * min(watch.seconds for watch in watches[kind]), watches[kind][-1].queries
+        cost = f"cpu {statistics.median(cpu[kind]):.3g}, sql {sql:.3g}, {queries} queries"
         print(f"{label}, {kind}: {middle:.3g} ms  (p95 {high:.3g}, {cost})", flush=True)
 
 

@@ -8,6 +8,7 @@ everything between the request and its answer, without the network.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from benchmarks.installation import DATABASES, call, installation
 
@@ -40,13 +41,24 @@ def main(arguments: list[str]) -> None:
 
 
 def measure(database: str) -> None:
-    """Ask everything `ROUNDS` times in turn, and print p50 and p95 in ms with the number of queries."""
-    from benchmarks.asking import ask_in_turn, big_wall, viewers
+    """Ask everything `ROUNDS` times in turn, and print p50 and p95 in ms with the number of queries.
+
+    found: the search itself, fifty visible messages of the viewer, newest first, copies put together. search: the whole
+    answer of the API, with fifty cards.
+    """
+    from benchmarks.asking import ask_in_turn, big_wall, do_in_turn, viewers
+    from mailwall.wall.rules import parse_query
+    from mailwall.wall.search import find_messages
 
     pages = {"wall": f"/contacts/{big_wall()}/", "mail": "/mail/", "dashboard": "/", "contacts": "/contacts/"}
     pages |= {f"mail {tab}": f"/mail/?tab={tab}" for tab in ("received", "sent", "unassigned")}
     pages |= {"wall searched": f"/contacts/{big_wall()}/?q=fak", "mail searched": "/mail/?q=fak", "triage": "/triage/"}
     for name, user in viewers().items():
+        found = {
+            f"found {kind}": partial(find_messages, user, parse_query(query), limit=50)
+            for kind, query in QUERIES.items()
+        }
+        do_in_turn(f"{database} {name}", found, ROUNDS)
         asked = {f"search {kind}": ("/api/v1/search", {"q": query}) for kind, query in QUERIES.items()}
         asked |= {f"page {kind}": (path, {}) for kind, path in pages.items()}
         ask_in_turn(f"{database} {name}", user, asked, ROUNDS)
