@@ -11,15 +11,17 @@ from collections.abc import Collection
 MAX_FILENAME_BYTES = 255
 _EXTENSIONS = {"message/rfc822": ".eml", "text/plain": ".txt", "text/html": ".html", "text/calendar": ".ics"}
 _FORBIDDEN = re.compile(
-    r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]'
+    r"[\x00-\x1f\x7f-\x9f/\\\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
+_NOT_ON_WINDOWS = re.compile(r'[:*?"<>|]')
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|\Z)", re.IGNORECASE)
 
 
 def safe_filename(name: str, content_type: str) -> str:
-    """A name for any file system: no path, control, bidi or unseen characters, no dots at the ends, at most 255 bytes.
+    """A name to show and to offer: no path, control, bidi or unseen characters, no dots at the ends, at most 255 bytes.
 
-    Windows writes what is called CON.txt or aux to a device: such names get a low line in front.
+    Windows writes what is called CON.txt or aux to a device: such names get a low line in front. What it forbids in
+    names besides stays, as the sender wrote it: browsers put something else there when they save.
     """
     name = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     name = _FORBIDDEN.sub("", name.encode("utf-8", "ignore").decode())
@@ -28,6 +30,11 @@ def safe_filename(name: str, content_type: str) -> str:
         extension = _EXTENSIONS.get(content_type) or mimetypes.guess_extension(content_type, strict=False) or ""
         return f"attachment{extension}"
     return _cut_name(f"_{name}" if _DEVICE.match(name) else name, MAX_FILENAME_BYTES)
+
+
+def portable_filename(name: str, content_type: str) -> str:
+    """The same without what Windows forbids, for what is written by other programs than browsers."""
+    return safe_filename(_NOT_ON_WINDOWS.sub("", name), content_type)
 
 
 def unused_name(name: str, used: Collection[str]) -> str:

@@ -116,7 +116,7 @@ def open_zip(viewer: User, message_id: int) -> Download:
 def _named_after(message: Message, otherwise: str, ending: str) -> str:
     """A file called as the mail's subject. "Invoice 2026/114" is one name, no path."""
     subject = message.subject[:100].replace("/", "-").replace("\\", "-").strip()
-    return filenames.safe_filename(f"{subject or otherwise}.{ending}", "")
+    return filenames.portable_filename(f"{subject or otherwise}.{ending}", "")
 
 
 def _message(viewer: User, message_id: int) -> Message:
@@ -292,7 +292,8 @@ def _zip(session: ImapSession, uid: int, message: Message, wanted: Sequence[Atta
     stamp = message.internaldate.timetuple()[:6] if 1980 <= message.internaldate.year < 2108 else (1980, 1, 1, 0, 0, 0)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         for attachment in wanted:
-            name = filenames.unused_name(attachment.safe_name, names)
+            portable = filenames.portable_filename(attachment.filename, attachment.content_type)
+            name = filenames.unused_name(portable, names)
             names.add(name)
             entry = zipfile.ZipInfo(name, date_time=stamp)
             with archive.open(entry, "w", force_zip64=True) as file:

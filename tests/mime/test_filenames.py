@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailwall.mime.filenames import safe_filename, unused_name
+from mailwall.mime.filenames import portable_filename, safe_filename, unused_name
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,10 @@ from mailwall.mime.filenames import safe_filename, unused_name
         ("..", "attachment.pdf"),
         ("", "attachment.pdf"),
         ("\u202efdp.exe", "fdp.exe"),
-        ("a\r\nSet-Cookie: x=1.pdf", "aSet-Cookie x=1.pdf"),
-        ('a"; filename=evil.html; x=".pdf', "a; filename=evil.html; x=.pdf"),
+        ("a\r\nSet-Cookie: x=1.pdf", "aSet-Cookie: x=1.pdf"),
+        ('a"; filename=evil.html; x=".pdf', 'a"; filename=evil.html; x=".pdf'),
+        ('quote".jpg', 'quote".jpg'),
+        ("Re: <why?>|*.pdf", "Re: <why?>|*.pdf"),
         (".hidden. ", "hidden"),
         ("in\u00advoice.pdf", "invoice.pdf"),
         ("CON.txt", "_CON.txt"),
@@ -31,6 +33,14 @@ from mailwall.mime.filenames import safe_filename, unused_name
 def test_file_names_are_safe(name, safe):
     assert safe_filename(name, "application/pdf") == safe
     assert len(safe.encode()) <= 255
+
+
+@pytest.mark.parametrize(
+    ("name", "portable"),
+    [('quote".jpg', "quote.jpg"), ("Re: <why?>|*.pdf", "Re why.pdf"), ("a:/b?.pdf", "b.pdf"), ("?", "attachment.pdf")],
+)
+def test_file_names_of_archives_are_for_every_file_system(name, portable):
+    assert portable_filename(name, "application/pdf") == portable
 
 
 def test_names_in_an_archive_differ_on_every_file_system():
