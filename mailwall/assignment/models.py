@@ -11,7 +11,7 @@ from django.db.models.functions import StrIndex, Substr
 from django.utils.translation import gettext_lazy as _
 
 from mailwall.contacts.models import Contact
-from mailwall.email_accounts.models import EmailAccount
+from mailwall.email_accounts.models import EmailAccount, ids_visible_to
 from mailwall.mailstore.models import Message
 from mailwall.team.models import User
 
@@ -95,7 +95,7 @@ class UnassignedQuerySet(models.QuerySet[Any]):
 
     def visible_to(self, viewer: User) -> Self:
         """What the viewer may see: as MessageQuerySet.visible_to, for the messages that these rows are about."""
-        accounts = EmailAccount.objects.ids_visible_to(viewer)
+        accounts = ids_visible_to(viewer)
         return self.filter(Q(account__in=accounts), Q(only_owner=False) | Q(account__owner=viewer))
 
 

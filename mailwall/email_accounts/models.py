@@ -51,6 +51,11 @@ def _managed_teams(viewer: User) -> models.QuerySet[Team]:
     return Team.objects.filter(managers=viewer)
 
 
+def ids_visible_to(viewer: User) -> models.QuerySet[Any, Any]:
+    """The ids of EmailAccount.objects.messages_visible_to, to be asked inside other statements."""
+    return _ids_visible_to(viewer.pk, viewer.role).all()
+
+
 @lru_cache(maxsize=1_000)  # the words of the question, not its answer: a page puts it a dozen times
 def _ids_visible_to(viewer_id: int, role: str) -> models.QuerySet[Any, Any]:
     return EmailAccount.objects.messages_visible_to(User(pk=viewer_id, role=role)).values("pk")
@@ -87,11 +92,6 @@ class EmailAccountQuerySet(models.QuerySet["EmailAccount"]):
             | Q(owner=viewer)
             | Q(visibility=Visibility.OWNER_AND_MANAGERS, owner__team__in=_managed_teams(viewer))
         )
-
-    @staticmethod
-    def ids_visible_to(viewer: User) -> models.QuerySet[Any, Any]:
-        """The ids of messages_visible_to, to be asked inside other statements."""
-        return _ids_visible_to(viewer.pk, viewer.role).all()
 
     def manageable_by(self, viewer: User) -> EmailAccountQuerySet:
         """Accounts whose settings `viewer` sees and may fix; its readable twin is rules.may_manage."""

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from mailwall.email_accounts import errors as account_errors
-from mailwall.email_accounts.models import EmailAccount
+from mailwall.email_accounts.models import EmailAccount, ids_visible_to
 from mailwall.mime.filenames import safe_filename
 
 
@@ -36,7 +36,7 @@ class DeliveryState(models.TextChoices):
 class MessageQuerySet(models.QuerySet["Message"]):
     def visible_to(self, viewer) -> MessageQuerySet:  # type: ignore[no-untyped-def]
         """Only what `viewer` may see. Use it before counting, paging and searching (twin: rules.may_see)."""
-        accounts = EmailAccount.objects.ids_visible_to(viewer)
+        accounts = ids_visible_to(viewer)
         return self.filter(Q(account__in=accounts), Q(only_owner=False) | Q(account__owner=viewer), removed_at=None)
 
 

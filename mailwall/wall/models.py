@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 
 from mailwall.contacts.models import Contact
-from mailwall.email_accounts.models import EmailAccount
+from mailwall.email_accounts.models import EmailAccount, ids_visible_to
 from mailwall.mailstore.models import Message
 from mailwall.team.models import User
 
@@ -32,7 +32,7 @@ class Note(models.Model):
 class PostQuerySet(models.QuerySet["Post"]):
     def visible_to(self, viewer: User) -> PostQuerySet:
         """What happened with an account's mail is seen by who may see that mail."""
-        return self.filter(account__in=EmailAccount.objects.ids_visible_to(viewer))
+        return self.filter(account__in=ids_visible_to(viewer))
 
 
 class Post(models.Model):

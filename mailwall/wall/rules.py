@@ -202,8 +202,8 @@ def _words_of(terms: tuple[Term, ...]) -> re.Pattern[str]:
     """Each word of the terms wherever it stands in folded text; a beginning takes its whole word."""
     whole = {word for term in terms for word in term.words[: -1 if term.prefix else None]}
     beginnings = {term.words[-1] for term in terms if term.prefix}
-    words = [*map(re.escape, sorted(whole)), *(rf"{re.escape(word)}[^\W_]*" for word in sorted(beginnings))]
-    return re.compile(rf"(?<![^\W_])(?:{'|'.join(words)})(?![^\W_])")
+    wanted = [*map(re.escape, sorted(whole)), *(rf"{re.escape(word)}[^\W_]*" for word in sorted(beginnings))]
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(wanted)})(?![^\W_])")
 
 
 # -- how things look
